@@ -1,0 +1,1 @@
+//! Bytes: codecs and the envelope.

@@ -1,0 +1,77 @@
+//! The one error type of this crate: a kind to match on, a text that names the cure, a source.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What went wrong, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting, URL, prefix or option is wrong; the text names it and the cure.
+    Config,
+    /// No cache is installed, or it has been closed.
+    NotInstalled,
+    /// L2 could not be reached.
+    Unavailable,
+    /// L2 did not answer within its deadline.
+    Timeout,
+    /// L2 answered that it cannot serve now (out of memory, loading, read-only, …).
+    Overloaded,
+    /// L2 refuses us: wrong password, missing permission, TLS mismatch.
+    Refused,
+    /// L2 holds something of another type at the key.
+    WrongType,
+    /// Any other answer of L2 that is an error.
+    Protocol,
+    /// A key part or a value could not be serialized.
+    Encode,
+    /// Stored bytes could not be turned into a value of the type asked for.
+    Decode,
+    /// An encoded value is larger than the size limit.
+    TooLarge,
+    /// Reading or writing the disk failed.
+    Io,
+}
+
+/// An error of the cache itself. Errors of cached functions are never wrapped in it.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    text: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// Shorthand for results of the cache itself.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), source: None }
+    }
+
+    pub(crate) fn config(text: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Config, text)
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong, to match on.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn StdError + 'static))
+    }
+}

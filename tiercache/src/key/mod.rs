@@ -1,0 +1,1 @@
+//! Keys: prefix, canonical encoding, digest.

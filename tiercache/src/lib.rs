@@ -1,0 +1,10 @@
+//! Tiered caching for async Rust.
+
+mod codec;
+mod error;
+mod key;
+mod store;
+mod time;
+mod value;
+
+pub use error::{Error, ErrorKind, Result};

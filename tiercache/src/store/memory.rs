@@ -1,0 +1,1 @@
+//! L2 in memory, for tests.

@@ -1,0 +1,78 @@
+//! The contract of L2, and its implementations.
+//!
+//! A store keeps bytes under keys for a time, and the *stamps* of groups (a namespace, a prefix) in one hash. It never
+//! looks into the bytes. Everything here runs on the cache's own I/O thread, under a deadline that `guard` sets:
+//! an implementation MUST be safe to drop at any await, MUST NOT block the thread, and MUST NOT retry by itself.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::error::Result;
+
+#[cfg(feature = "embedded")]
+pub(crate) mod embedded;
+#[cfg(feature = "test-util")]
+pub(crate) mod memory;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+
+/// The future of a store's operation.
+pub(crate) type Op<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// What a store holds under a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) bytes: Vec<u8>,
+    /// How long the store will still keep it; `None` if for ever.
+    pub(crate) remaining: Option<Duration>,
+}
+
+/// The answer to a read: the value, if any, and the stamps of the groups asked for, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) found: Option<Found>,
+    pub(crate) stamps: Vec<Option<u64>>,
+}
+
+/// One page of a scan.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    pub(crate) keys: Vec<String>,
+    /// Where the next page begins; `None` after the last one.
+    pub(crate) next: Option<u64>,
+}
+
+/// The L2 contract.
+pub(crate) trait Store: Send + Sync + 'static {
+    /// The value at `key` with its remaining life, and the stamps of `groups` (fields of the hash at `stamps_key`), read
+    /// in this order in one round trip. A value of a foreign type at `key` is `ErrorKind::WrongType`.
+    fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading>;
+
+    /// Keeps `bytes` under `key` for `life`, replacing whatever was there, of whatever type.
+    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()>;
+
+    /// Removes `keys`, in one round trip. Absent ones are no error.
+    fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()>;
+
+    /// Gives each of `groups` without a stamp one of `fresh`, and answers the stamps that hold now.
+    fn stamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String], fresh: &'a [u64]) -> Op<'a, Vec<u64>>;
+
+    /// All groups that have a stamp.
+    fn groups<'a>(&'a self, stamps_key: &'a str) -> Op<'a, Vec<String>>;
+
+    /// Removes the stamps of `groups`.
+    fn unstamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, ()>;
+
+    /// One page of the keys that begin with `start`, from `cursor` (0 is the beginning). A key may come twice.
+    fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page>;
+
+    /// Answers if the store can be used now.
+    fn ping(&self) -> Op<'_, ()>;
+
+    /// Makes what was written durable and lets go of files and connections.
+    fn close(&self) -> Op<'_, ()>;
+
+    /// What kind of store this is and where, without secrets; for logs and `health()`.
+    fn describe(&self) -> String;
+}

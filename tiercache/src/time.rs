@@ -1,0 +1,88 @@
+//! The one clock: monotonic, and running through suspend.
+//!
+//! A laptop that sleeps for an hour must not wake up to an hour-old value that still looks fresh, so on Linux this is
+//! `CLOCK_BOOTTIME` and on macOS `CLOCK_MONOTONIC` (which counts sleep there); elsewhere the standard library's clock.
+//! Under feature `test-util` it is tokio's, so that `tokio::time::{pause, advance}` move expiry.
+
+use std::time::Duration;
+
+/// A point of the clock, in nanoseconds since an arbitrary origin of this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(u64);
+
+impl Moment {
+    /// The moment that never comes.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    #[inline]
+    pub(crate) fn now() -> Self {
+        Self(clock::nanos())
+    }
+
+    /// This moment, `life` later; saturates at [`Moment::NEVER`].
+    pub(crate) fn after(self, life: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(life.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// The time from `earlier` until this moment; zero if it is the earlier one.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+#[cfg(feature = "test-util")]
+mod clock {
+    use std::sync::OnceLock;
+    use tokio::time::Instant;
+
+    pub(super) fn nanos() -> u64 {
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
+        // A day before the first look, so that a paused clock that starts a little earlier still moves.
+        let origin = *ORIGIN.get_or_init(|| {
+            let now = Instant::now();
+            now.checked_sub(std::time::Duration::from_secs(86_400)).unwrap_or(now)
+        });
+        u64::try_from(Instant::now().saturating_duration_since(origin).as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(all(not(feature = "test-util"), unix))]
+mod clock {
+    use rustix::time::{ClockId, clock_gettime};
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const CLOCK: ClockId = ClockId::Boottime;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const CLOCK: ClockId = ClockId::Monotonic;
+
+    #[inline]
+    pub(super) fn nanos() -> u64 {
+        let time = clock_gettime(CLOCK);
+        // Both parts of a clock since boot are positive.
+        (time.tv_sec.unsigned_abs()) * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+    }
+}
+
+#[cfg(all(not(feature = "test-util"), not(unix)))]
+mod clock {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+
+    pub(super) fn nanos() -> u64 {
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
+        u64::try_from(ORIGIN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_saturate_instead_of_wrapping() {
+        let now = Moment::now();
+        assert_eq!(now.after(Duration::MAX), Moment::NEVER);
+        assert_eq!(now.since(now.after(Duration::from_secs(1))), Duration::ZERO);
+        assert_eq!(now.after(Duration::from_secs(1)).since(now), Duration::from_secs(1));
+    }
+}
