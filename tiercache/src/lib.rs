@@ -8,3 +8,4 @@ mod time;
 mod value;
 
 pub use error::{Error, ErrorKind, Result};
+pub use key::Key;
