@@ -8,3 +8,7 @@ mod time;
 mod value;
 
 pub use error::{Error, ErrorKind, Result};
+#[cfg(feature = "embedded")]
+pub use store::embedded::Embedded;
+#[cfg(feature = "test-util")]
+pub use store::memory::Memory;
