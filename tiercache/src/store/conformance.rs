@@ -130,7 +130,7 @@ async fn scan_finds_every_key_under_its_start_and_no_other(store: &dyn Store, at
 
 async fn scan_finds_the_keys_that_stay_while_others_come_and_go(store: &dyn Store, at: &str) {
     let start = format!("{at}:moving:");
-    let (stay, go): (Vec<_>, Vec<_>) = (0..600).map(|i| (format!("{start}{i}:a"), format!("{start}{i}:b"))).unzip();
+    let (stay, go): (Vec<_>, Vec<_>) = (0..300).map(|i| (format!("{start}{i}:a"), format!("{start}{i}:b"))).unzip();
     for key in stay.iter().chain(&go) {
         store.write(key, b"x".to_vec(), LONG).await.expect("write");
     }

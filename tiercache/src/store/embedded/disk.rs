@@ -36,7 +36,7 @@ impl Disk {
         }
         let opening = || -> Result<(Self, u64), Refusal> {
             let db = Database::builder().set_cache_size(CACHE).create(path)?;
-            let mut disk = Self { db, cursors: Cursors::new(), dirty: false, unsynced: 0 };
+            let mut disk = Self::of(db);
             let (clock, weight) = disk.prepare(now)?;
             disk.compact(path, weight);
             Ok((disk, clock))
@@ -45,6 +45,10 @@ impl Disk {
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(opening))
             .unwrap_or_else(|_| Err(StorageError::Corrupted("its structure is broken".to_owned()).into()))
             .map_err(|refusal| refusal.explain(path))
+    }
+
+    pub(super) fn of(db: Database) -> Self {
+        Self { db, cursors: Cursors::new(), dirty: false, unsynced: 0 }
     }
 
     /// Makes the tables, and forgets what was stored if its age cannot be known.
@@ -93,8 +97,7 @@ impl Disk {
         self.unsynced += requests.iter().map(Request::weight).sum::<u64>();
         // What is absent may only have been evicted since the last sync, and come back with a crash.
         lasting |= self.dirty && requests.iter().any(Request::removes);
-        // Pages freed since the last sync can be used again only after the next one.
-        lasting |= self.unsynced > max / 8;
+        lasting |= self.unsynced > share(max);
         if !changed && !lasting {
             txn.abort()?;
             return Ok(answers);
@@ -138,12 +141,22 @@ impl Disk {
         self.dirty
     }
 
+    #[cfg(test)]
+    pub(super) fn weight(&mut self) -> Result<u64, Trouble> {
+        Ok(Tables::of(&self.db.begin_write()?)?.weight())
+    }
+
     fn committed(&mut self, durable: bool) {
         self.dirty = !durable;
         if durable {
             self.unsynced = 0;
         }
     }
+}
+
+/// How much of `max` may be written before the file is made durable: redb uses freed pages again only after that.
+pub(super) fn share(max: u64) -> u64 {
+    max / 8
 }
 
 /// Why a file could not be opened.

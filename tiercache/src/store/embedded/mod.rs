@@ -41,10 +41,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// For what runs without a server: tools, tests, small services, the first try. The file is a [redb] database; what is
 /// cached is there after a restart, each entry with the rest of its life.
 ///
-/// - **Size**: entries count with their key, their value and 64 bytes more against [`max_bytes`](Self::max_bytes); when
-///   they are over it, those that expire soonest go first. The file itself stays below four times `max_bytes`, plus 4 MiB.
+/// - **Size**: what is stored is at most [`max_bytes`](Self::max_bytes); when it would be more, what expires soonest goes
+///   first. The file itself stays below four times `max_bytes`, plus 8 MiB.
 /// - **Crashes**, also `kill -9`: the file stays whole. New entries of about the last second may be lost; whatever was
 ///   removed, replaced or invalidated does not come back.
+/// - **Damage**: a file that is found to be damaged while it is used is replaced by an empty one.
 /// - **Time**: lives are kept by the wall clock while no process runs, because no other clock survives a restart. If it
 ///   was set back since, nothing stored is believed.
 /// - **Memory**: a page cache of at most 32 MiB.
@@ -77,7 +78,8 @@ impl Embedded {
         Ok(Self { path: path.to_owned(), max_bytes: MAX_BYTES, clock, disk })
     }
 
-    /// The most that entries may weigh: their keys and values, and 64 bytes for each. 1 GiB by default.
+    /// The most that entries may take, 1 GiB by default. An entry counts with its value, twice its key and 64 bytes; one of
+    /// more than 4 KiB with the next power of two, which is what the file spends on it.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self

@@ -28,8 +28,10 @@ const WEIGHT: &str = "weight";
 /// The latest time at which something was written.
 const CLOCK: &str = "clock";
 
-/// What an entry weighs beyond its key and value: its place in two trees, and its headers.
+/// What an entry weighs beyond its key and value: its part of the headers of two trees.
 const OVERHEAD: u64 = 64;
+/// The size of redb's smallest page.
+const PAGE: u64 = 4_096;
 /// How many keys a page of a scan looks at, and how many bytes of values it passes by: the worker serves others between.
 const PAGE_KEYS: usize = 512;
 const PAGE_BYTES: usize = 4 << 20;
@@ -253,9 +255,11 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// What an entry counts against the bound.
+/// What an entry counts against the bound: about what it takes in the file. Its key is there twice, and redb gives a large
+/// value a page of its own, whose size is a power of two.
 pub(super) fn weight(key: &str, bytes: &[u8]) -> u64 {
-    (key.len() + bytes.len()) as u64 + OVERHEAD
+    let plain = (2 * key.len() + bytes.len()) as u64 + OVERHEAD;
+    if plain > PAGE { plain.next_power_of_two() } else { plain }
 }
 
 fn number(meta: &impl ReadableTable<&'static str, u64>, name: &str) -> Result<u64, Trouble> {

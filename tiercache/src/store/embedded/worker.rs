@@ -2,7 +2,7 @@
 //!
 //! It takes everything that waits in its queue as one batch, does that in one transaction, and answers. Once a second it
 //! makes new entries durable and frees expired ones. When the file fails (disk full, I/O error), callers get the error,
-//! and the file is opened anew at most once a second.
+//! and the file is opened anew at most once a second. A file that turns out to be damaged is replaced by an empty one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use redb::{Error as Trouble, StorageError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::clock::Clock;
-use super::disk::Disk;
+use super::disk::{Disk, share};
 use super::request::{Answered, Request};
 use crate::error::{Error, ErrorKind};
 
@@ -57,8 +57,10 @@ pub(super) struct Worker {
     disk: Option<Disk>,
     /// Why there is no disk.
     failure: Option<Failure>,
-    /// When the file was last made durable, or opened.
+    /// When the file was last made durable.
     settled: Instant,
+    /// When a failed file may be opened anew.
+    retry: Instant,
     /// When to look after the file next.
     due: Instant,
 }
@@ -66,7 +68,7 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) fn new(path: PathBuf, max_bytes: u64, clock: Clock, disk: Disk) -> Self {
         let now = Instant::now();
-        Self { path, max_bytes, clock, disk: Some(disk), failure: None, settled: now, due: now }
+        Self { path, max_bytes, clock, disk: Some(disk), failure: None, settled: now, retry: now, due: now }
     }
 
     /// Serves `queue` until it is closed or nobody holds its other end. Then everything is durable and the file is free.
@@ -96,13 +98,18 @@ impl Worker {
     /// Does `first` and what waits behind it. Answers the sender of a `Close`, which ends the batch.
     fn batch(&mut self, first: Command, queue: &Receiver<Command>) -> Option<Closed> {
         let (mut requests, mut waiting, mut closed) = (Vec::new(), Vec::new(), None);
+        let mut room = share(self.max_bytes);
         for command in std::iter::once(first).chain(queue.try_iter()).take(BATCH) {
             match command {
                 // Nobody waits for the answer, and there is nothing else to it.
                 Command::Do { request, answer, .. } if answer.is_closed() && !request.writes() => {}
-                Command::Do { request, answer, room } => {
+                Command::Do { request, answer, room: held } => {
+                    room = room.saturating_sub(request.weight());
                     requests.push(request);
-                    waiting.push((answer, room));
+                    waiting.push((answer, held));
+                    if room == 0 {
+                        break;
+                    }
                 }
                 Command::Close { answer } => {
                     closed = Some(answer);
@@ -120,12 +127,15 @@ impl Worker {
         waiting: Vec<(oneshot::Sender<Answered>, OwnedSemaphorePermit)>,
         work: impl FnOnce(&mut Disk, u64) -> Result<Vec<Answered>, Trouble>,
     ) {
-        // A caller may have given up: its answer goes nowhere.
-        match self.with_disk(work) {
-            Ok(answers) => waiting.into_iter().zip(answers).for_each(|((to, _), answer)| drop(to.send(answer))),
-            Err(failure) => {
-                waiting.into_iter().for_each(|(to, _)| drop(to.send(Err(self.error(&failure)))));
-            }
+        let mut done = self.with_disk(work).map(Vec::into_iter);
+        for (to, room) in waiting {
+            let answer = match &mut done {
+                Ok(answers) => answers.next().expect("each request is answered"),
+                Err(failure) => Err(self.error(failure)),
+            };
+            drop(room);
+            // The caller may have given up.
+            let _ = to.send(answer);
         }
     }
 
@@ -166,19 +176,27 @@ impl Worker {
         // redb checks what it reads, but not everything it reads of a damaged file.
         let result = catch_unwind(AssertUnwindSafe(|| work(disk, now)))
             .unwrap_or_else(|_| Err(StorageError::Corrupted("its structure is broken".to_owned()).into()));
-        result.map_err(|trouble| {
-            self.release();
-            self.settled = Instant::now();
-            self.failure.insert(Arc::new(trouble)).clone()
-        })
+        result.map_err(|trouble| self.failed(trouble))
+    }
+
+    fn failed(&mut self, trouble: Trouble) -> Failure {
+        self.retry = Instant::now() + TICK;
+        if let Trouble::Corrupted(_) = trouble {
+            // While it is still locked: a moment later it may be another process's.
+            let removed = std::fs::remove_file(&self.path);
+            tracing::warn!(path = %self.path.display(), ?removed, "the embedded cache is damaged; it begins anew");
+            self.retry = Instant::now();
+        }
+        self.release();
+        self.failure.insert(Arc::new(trouble)).clone()
     }
 
     fn opened(&mut self, now: u64) -> Result<&mut Disk, Failure> {
         if let Some(failure) = &self.failure {
-            if self.settled.elapsed() < TICK {
+            if Instant::now() < self.retry {
                 return Err(failure.clone());
             }
-            self.settled = Instant::now();
+            self.retry = Instant::now() + TICK;
             match Disk::open(&self.path, now) {
                 Ok((disk, clock)) => {
                     self.clock.at_least(clock);
