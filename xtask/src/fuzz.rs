@@ -8,11 +8,14 @@ use crate::metadata::Metadata;
 use crate::run::{Result, cargo, output, root, step};
 
 /// What `cargo fuzz` passes as well, without the address sanitizer, which needs a nightly compiler (and the sources
-/// forbid `unsafe`): counters at every edge, by which libFuzzer sees whether an input reached something new.
-const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
-    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table";
+/// forbid `unsafe`): counters at every edge and traced comparisons, by which libFuzzer finds its way into the code, and
+/// the assertions that a release build leaves out.
+const FLAGS: &str = "--cfg fuzzing -Cdebug-assertions=on -Cpasses=sancov-module \
+    -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
-const LIMITS: [&str; 4] = ["-runs=1000000", "-max_total_time=20", "-rss_limit_mb=2048", "-timeout=10"];
+/// For each target. A crash, 10 s on one input and 2 GiB of memory all fail.
+const LIMITS: [&str; 4] = ["-max_total_time=20", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"];
 
 pub(crate) fn run() -> Result {
     let targets = targets()?;
@@ -21,7 +24,7 @@ pub(crate) fn run() -> Result {
     let host = host()?;
     // Naming the target keeps the flags away from build scripts and macros, which have no fuzzer to link with.
     let mut build = cargo(["build", "--manifest-path", "fuzz/Cargo.toml", "--release", "--bins", "--target", &host]);
-    step(build.arg("--target-dir").arg(&directory).env("RUSTFLAGS", COVERAGE))?;
+    step(build.arg("--target-dir").arg(&directory).env("RUSTFLAGS", FLAGS))?;
     let programs = directory.join(&host).join("release");
     targets.iter().try_for_each(|target| fuzz(target, &programs.join(target)))
 }
@@ -34,11 +37,7 @@ fn fuzz(target: &str, program: &Path) -> Result {
         fs::create_dir_all(made).map_err(|error| format!("{} cannot be made: {error}", made.display()))?;
     }
     let mut command = Command::new(program);
-    command
-        .args(LIMITS)
-        .arg("-print_final_stats=1")
-        .arg(format!("-artifact_prefix={}/", artifacts.display()))
-        .arg(&corpus);
+    command.args(LIMITS).arg(format!("-artifact_prefix={}/", artifacts.display())).arg(corpus);
     // Inputs that are kept with the sources; libFuzzer only reads from a second folder.
     let seeds = folder.join("seeds").join(target);
     if seeds.is_dir() {
