@@ -8,9 +8,8 @@ use crate::metadata::Metadata;
 use crate::run::{Result, cargo, output, root, step};
 
 /// What `cargo fuzz` passes as well, without the address sanitizer, which needs a nightly compiler (and the sources
-/// forbid `unsafe`): counters at every edge and traced comparisons, by which libFuzzer finds its way into the code, and
-/// the assertions that a release build leaves out.
-const FLAGS: &str = "--cfg fuzzing -Cdebug-assertions=on -Cpasses=sancov-module \
+/// forbid `unsafe`): counters at every edge and traced comparisons, by which libFuzzer finds its way into the code.
+const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares";
 
