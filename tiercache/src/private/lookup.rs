@@ -14,8 +14,8 @@ use crate::error::Result;
 use crate::install::{installed, scoped};
 use crate::key::{Digest, KeyHasher};
 use crate::stats::{Event, Source};
-use crate::value::{Cacheable, KeyPart};
 use crate::value::shape::Shape;
+use crate::value::{Cacheable, KeyPart};
 
 use super::site::{Instance, Role, Site};
 

@@ -5,6 +5,7 @@ mod site;
 
 pub use core::any::{type_name, type_name_of_val};
 
-pub use crate::value::shape::{Returns, Shape};
+pub use crate::value::returns::Returns;
+pub use crate::value::shape::Shape;
 pub use lookup::{Address, Call, Look, Lookup, at};
 pub use site::Site;
