@@ -4,13 +4,11 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
-use syn::{
-    Attribute, Expr, ExprPath, ExprReference, Generics, Meta, MetaList, Path, Receiver, Token, Type,
-};
+use syn::{Attribute, Expr, ExprPath, ExprReference, Generics, Meta, MetaList, Path, Receiver, Token, Type};
 
 use crate::generics;
 use crate::item::{Address, Arg, Args, Function, span_of};
-use crate::model::{Cached, Companion, CompanionWish, Home, Key, Place, Settings, Site, Tag, Wishes, stored};
+use crate::model::{Cached, Companion, CompanionWish, Home, Key, Place, Settings, Site, Types, Wishes, stored};
 use crate::names::Names;
 
 /// The model of a function.
@@ -71,9 +69,9 @@ impl<'a> Choice<'a> {
     }
 
     fn site(&self, name: &Ident, settings: Settings) -> Site {
-        let params = self.types.iter().map(|param| Tag::Param((*param).clone()));
+        let params = self.types.iter().copied().cloned().collect();
         let anonymous = self.args.iter().filter(|arg| Names::of(&arg.ty).has_word("impl"));
-        let types = params.chain(anonymous.map(|arg| Tag::Argument(arg.name.clone()))).collect();
+        let types = Types { params, anonymous: anonymous.map(|arg| arg.name.clone()).collect() };
         let consts = self.consts.iter().map(|param| reference(variable(param)));
         let parts = consts.chain(self.parts.iter().cloned()).collect();
         Site { name: name.unraw().to_string(), settings, types, parts }
@@ -97,9 +95,9 @@ impl<'a> Choice<'a> {
     }
 
     fn inputs(&self) -> Vec<TokenStream> {
-        let receiver = self.receiver.map(|receiver| {
-            Receiver { attrs: Vec::new(), mutability: None, ..receiver.clone() }.into_token_stream()
-        });
+        let receiver = self
+            .receiver
+            .map(|receiver| Receiver { attrs: Vec::new(), mutability: None, ..receiver.clone() }.into_token_stream());
         let args = self.args.iter().map(|Arg { attrs: _, name, ty }| quote!(#name: #ty));
         receiver.into_iter().chain(args).collect()
     }

@@ -74,7 +74,10 @@ pub(crate) fn impl_return(tokens: impl ToTokens) -> Error {
 }
 
 pub(crate) fn borrowed_return(tokens: impl ToTokens) -> Error {
-    at(tokens, "a borrowed value cannot outlive the call in a cache: return an owned one (`String`, `Vec<T>`, `Arc<T>`)")
+    at(
+        tokens,
+        "a borrowed value cannot outlive the call in a cache: return an owned one (`String`, `Vec<T>`, `Arc<T>`)",
+    )
 }
 
 // Arguments.
@@ -173,7 +176,9 @@ pub(crate) fn nameless_option(token: impl ToTokens) -> Error {
 pub(crate) fn bad_duration(name: &Ident, value: impl ToTokens) -> Error {
     at(
         value,
-        format!(r#"`{name}` is whole seconds (`{name} = 300`) or a string of `h`, `m`, `s` and `ms` (`{name} = "1h30m"`)"#),
+        format!(
+            r#"`{name}` is whole seconds (`{name} = 300`) or a string of `h`, `m`, `s` and `ms` (`{name} = "1h30m"`)"#
+        ),
     )
 }
 
@@ -230,7 +235,12 @@ pub(crate) fn no_companion(name: &Ident) -> Error {
 }
 
 pub(crate) fn no_companion_when_boxed(name: &Ident) -> Error {
-    at(name, format!("no companion can be made where `#[async_trait]` has rewritten the method: remove `{name}`, or declare the address with `entry!`"))
+    at(
+        name,
+        format!(
+            "no companion can be made where `#[async_trait]` has rewritten the method: remove `{name}`, or declare the address with `entry!`"
+        ),
+    )
 }
 
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {

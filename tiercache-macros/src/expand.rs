@@ -8,7 +8,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Expr;
 
 use crate::item::{Boxed, Form, Function, span_of};
-use crate::model::{Cached, Companion, Place, Policy, Settings, Site, Tag};
+use crate::model::{Cached, Companion, Place, Policy, Settings, Site, Types};
 use crate::paths::{self, Paths, door, policy_const, site};
 
 // Input:
@@ -20,15 +20,15 @@ use crate::paths::{self, Paths, door, policy_const, site};
 // Output:
 //     pub async fn get_user(id: u64) -> Result<User, DbError> {
 //         use ::tiercache::__private as __tc;
-//         const __TC_POLICY: ::tiercache::Policy = ::tiercache::Policy::new().ttl(…);
-//         static __TC_SITE: __tc::Site = __tc::Site::new("user", "get_user", __TC_POLICY);
+//         const __TC_POLICY: __tc::Policy = __tc::Policy::new().ttl(__tc::secs(300));
+//         static __TC: __tc::Site = __tc::Site::new("user", "get_user", __TC_POLICY);
 //         let __shape = __tc::Returns::<Result<User, DbError>>::NEW.shape();
-//         let __call = match __TC_SITE.call(|| {}, &[], __shape).part(&id).look() {
+//         let __call = match __TC.call(|| {}, &[], __shape).part(&id).look() {
 //             __tc::Look::Hit(hit) => return hit,
 //             __tc::Look::Miss(call) => call,
 //         };
 //         let __body = async move {
-//             if let ::core::option::Option::Some(ret) = ::core::option::Option::None::<Result<User, DbError>> {
+//             if let ::core::option::Option::Some(ret) = __tc::none(__shape) {
 //                 return ret;
 //             }
 //             query(id).await
@@ -73,10 +73,10 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
         }
         Place::At(address) => {
             let private = paths.private();
-            (quote!(use #private as #door;), quote_spanned!(mixed=> #door::at(#address, #shape).look()))
+            (quote!(use #private as #door;), quote_spanned!(mixed=> #door::at(&#address, #shape).look()))
         }
     };
-    let body = body(function, output, async_span);
+    let body = body(function, &shape, async_span);
     let load = load(keep.as_ref(), async_span);
     quote_spanned! {mixed=>
         #items
@@ -92,12 +92,12 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
 
 /// The user's body. Its return type is given to rustc before it reads the first statement: without that, `?` and
 /// `Err(Box::new(e))` could not be inferred.
-fn body(function: &Function, output: &syn::Type, async_span: Span) -> TokenStream {
-    let span = span_of(output).resolved_at(Span::mixed_site());
-    let (some, none) = (paths::some(span), paths::none(span));
+fn body(function: &Function, shape: &Ident, async_span: Span) -> TokenStream {
+    let span = shape.span();
+    let (door, some) = (door(), paths::some(span));
     let mut tokens = quote_spanned!(async_span=> async move);
     function.brace.surround(&mut tokens, |inside| {
-        inside.extend(quote_spanned!(span=> if let #some(ret) = #none::<#output> { return ret; }));
+        inside.extend(quote_spanned!(span=> if let #some(ret) = #door::none(#shape) { return ret; }));
         function.body.to_tokens(inside);
     });
     tokens
@@ -116,13 +116,20 @@ fn load(keep: Option<&Expr>, async_span: Span) -> TokenStream {
 fn statics(paths: &Paths, own: &Site) -> TokenStream {
     let Site { name, settings: Settings { prefix, id, policy }, types: _, parts: _ } = own;
     let (door, site, policy_const) = (door(), site(), policy_const());
-    let (private, policy_type) = (paths.private(), paths.policy());
+    let private = paths.private();
     let setters = setters(paths, policy);
     let id = id.iter();
+    // A constant of its own keeps the line of the site short; without options there is nothing to keep.
+    let (constant, policy) = if setters.is_empty() {
+        (None, quote!(#door::Policy::new()))
+    } else {
+        let constant = quote!(const #policy_const: #door::Policy = #door::Policy::new()#setters;);
+        (Some(constant), quote!(#policy_const))
+    };
     quote! {
         use #private as #door;
-        const #policy_const: #policy_type = #policy_type::new()#setters;
-        static #site: #door::Site = #door::Site::new(#prefix, #name, #policy_const)#(.id(#id))*;
+        #constant
+        static #site: #door::Site = #door::Site::new(#prefix, #name, #policy)#(.id(#id))*;
     }
 }
 
@@ -143,10 +150,16 @@ fn setters(paths: &Paths, policy: &Policy) -> TokenStream {
 /// The names of the types that tell two instantiations apart.
 fn types(own: &Site) -> TokenStream {
     let door = door();
-    let types = own.types.iter().map(|tag| match tag {
-        Tag::Param(param) => quote!(#door::type_name::<#param>()),
-        Tag::Argument(argument) => quote!(#door::type_name_of_val(&#argument)),
-    });
+    let Types { params, anonymous } = &own.types;
+    let params = match params.as_slice() {
+        [] => None,
+        [param] => Some(quote!(#param)),
+        // One name for all. Of a function, because a parameter may be unsized.
+        params => Some(quote!(fn(#(#params),*))),
+    };
+    let params = params.iter().map(|params| quote!(#door::type_name::<#params>()));
+    let anonymous = anonymous.iter().map(|argument| quote!(#door::type_name_of_val(&#argument)));
+    let types = params.chain(anonymous);
     quote!(&[#(#types),*])
 }
 
@@ -155,9 +168,9 @@ fn types(own: &Site) -> TokenStream {
 //     #[allow(dead_code)]
 //     pub fn get_user_entry(id: u64) -> ::tiercache::Entry<User> {
 //         use ::tiercache::__private as __tc;
-//         const __TC_POLICY: …; static __TC_SITE: …;
+//         const __TC_POLICY: …; static __TC: …;
 //         let _ = __tc::Returns::<Result<User, DbError>>::NEW.shape().of::<User>();
-//         __TC_SITE.address::<User>(|| {}, &[]).part(&id).entry()
+//         __TC.address::<User>(|| {}, &[]).part(&id).entry()
 //     }
 pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> TokenStream {
     let Companion { attrs, vis, name, generics, inputs, value, output, doc } = companion;

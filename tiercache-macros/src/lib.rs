@@ -1,8 +1,15 @@
 //! The attributes of tiercache.
-#![cfg_attr(not(test), deny(
-    clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable,
-    clippy::unwrap_used
-))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 mod attr;
 mod check;

@@ -32,7 +32,7 @@ pub(crate) enum Place {
 pub(crate) struct Site {
     pub(crate) name: String,
     pub(crate) settings: Settings,
-    pub(crate) types: Vec<Tag>,
+    pub(crate) types: Types,
     /// References to the parts of the key.
     pub(crate) parts: Vec<ExprReference>,
 }
@@ -56,13 +56,12 @@ pub(crate) struct Policy {
     pub(crate) codec: Option<Ident>,
 }
 
-/// A type that tells two instantiations apart.
-#[derive(Clone)]
-pub(crate) enum Tag {
-    /// Of a type parameter.
-    Param(Ident),
-    /// Of an `impl Trait` argument, which has no name.
-    Argument(Ident),
+/// The types that tell two instantiations apart.
+pub(crate) struct Types {
+    /// The function's own type parameters.
+    pub(crate) params: Vec<Ident>,
+    /// Its `impl Trait` arguments, whose types have no names.
+    pub(crate) anonymous: Vec<Ident>,
 }
 
 /// A function that gives an address.

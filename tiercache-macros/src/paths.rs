@@ -30,12 +30,6 @@ impl Paths {
         quote!(#root::Entry)
     }
 
-    /// The policy builder.
-    pub(crate) fn policy(&self) -> TokenStream {
-        let root = &self.root;
-        quote!(#root::Policy)
-    }
-
     /// A codec; an unknown or disabled one is rustc's error at `variant`.
     pub(crate) fn codec(&self, variant: &Ident) -> TokenStream {
         let root = &self.root;
@@ -50,7 +44,7 @@ pub(crate) fn door() -> Ident {
 
 /// The name of the site, chosen as [`door`]'s.
 pub(crate) fn site() -> Ident {
-    Ident::new("__TC_SITE", Span::call_site())
+    Ident::new("__TC", Span::call_site())
 }
 
 /// The name of the site's policy, chosen as [`door`]'s.
@@ -60,22 +54,18 @@ pub(crate) fn policy_const() -> Ident {
 
 /// A duration, in seconds where it is whole ones.
 pub(crate) fn duration(duration: Duration) -> TokenStream {
+    let door = door();
     if duration.subsec_nanos() == 0 {
         let secs = Literal::u64_unsuffixed(duration.as_secs());
-        return quote!(::core::time::Duration::from_secs(#secs));
+        return quote!(#door::secs(#secs));
     }
     let millis = Literal::u64_unsuffixed(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
-    quote!(::core::time::Duration::from_millis(#millis))
+    quote!(#door::millis(#millis))
 }
 
 /// `Some`, whatever the user's `Some` is.
 pub(crate) fn some(span: Span) -> TokenStream {
     quote_spanned!(span=> ::core::option::Option::Some)
-}
-
-/// `None`, whatever the user's `None` is.
-pub(crate) fn none(span: Span) -> TokenStream {
-    quote_spanned!(span=> ::core::option::Option::None)
 }
 
 /// The macro that pins a local.

@@ -109,7 +109,8 @@ fn parts<'a>(args: impl Iterator<Item = &'a Arg>, errors: &mut Errors) {
         if has_hash_set(&arg.ty) {
             errors.push(diag::hash_set(&arg.ty));
         }
-        if let Some(cfg) = arg.attrs.iter().find(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")) {
+        if let Some(cfg) = arg.attrs.iter().find(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr"))
+        {
             errors.push(diag::conditional_argument(cfg));
         }
     }

@@ -6,10 +6,10 @@ use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 use syn::{Expr, ExprLit, Lit, LitStr, Type};
 
-use crate::attr::{self, Literals, Fault, Place, Word};
+use crate::attr::{self, Fault, Literals, Place, Word};
 use crate::diag::{self, Errors};
-use crate::model::{Policy, Settings};
 use crate::item::{argument, last_segment};
+use crate::model::{Policy, Settings};
 
 /// The codecs by the names of their features.
 const CODECS: &[(&str, &str)] = &[("bincode", "Bincode"), ("postcard", "Postcard"), ("json", "Json")];

@@ -16,18 +16,15 @@ where
 {
     Box::pin(async move {
         use ::tiercache::__private as __tc;
-        const __TC_POLICY: ::tiercache::Policy = ::tiercache::Policy::new()
-            .ttl(::core::time::Duration::from_secs(60));
-        static __TC_SITE: __tc::Site = __tc::Site::new("find", "find", __TC_POLICY);
+        const __TC_POLICY: __tc::Policy = __tc::Policy::new().ttl(__tc::secs(60));
+        static __TC: __tc::Site = __tc::Site::new("find", "find", __TC_POLICY);
         let __shape = __tc::Returns::<Result<User, Error>>::NEW.shape();
-        let __call = match __TC_SITE.call(|| {}, &[], __shape).part(&name).look() {
+        let __call = match __TC.call(|| {}, &[], __shape).part(&name).look() {
             __tc::Look::Hit(hit) => return hit,
             __tc::Look::Miss(call) => call,
         };
         let __body = async move {
-            if let ::core::option::Option::Some(ret) = ::core::option::Option::None::<
-                Result<User, Error>,
-            > {
+            if let ::core::option::Option::Some(ret) = __tc::none(__shape) {
                 return ret;
             }
             if let ::core::option::Option::Some(__ret) = ::core::option::Option::None::<

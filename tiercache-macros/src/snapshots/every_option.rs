@@ -8,21 +8,21 @@ pub(crate) async fn profile_of(
     mut name: Name,
 ) -> Found<UserProfile> {
     use ::tiercache::__private as __tc;
-    const __TC_POLICY: ::tiercache::Policy = ::tiercache::Policy::new()
-        .ttl(::core::time::Duration::from_secs(5400))
-        .l1_ttl(::core::time::Duration::from_secs(30))
-        .none_ttl(::core::time::Duration::from_millis(1500))
+    const __TC_POLICY: __tc::Policy = __tc::Policy::new()
+        .ttl(__tc::secs(5400))
+        .l1_ttl(__tc::secs(30))
+        .none_ttl(__tc::millis(1500))
         .version(2)
         .cache("profiles")
         .codec(::tiercache::Codec::Json);
-    static __TC_SITE: __tc::Site = __tc::Site::new(
+    static __TC: __tc::Site = __tc::Site::new(
             "shop:user-profile",
             "profile_of",
             __TC_POLICY,
         )
         .id("shop.profile_of");
     let __shape = __tc::Returns::<Found<UserProfile>>::NEW.shape();
-    let __call = match __TC_SITE
+    let __call = match __TC
         .call(|| {}, &[], __shape)
         .part(&tenant.id)
         .part(&&name.0)
@@ -32,9 +32,7 @@ pub(crate) async fn profile_of(
         __tc::Look::Miss(call) => call,
     };
     let __body = async move {
-        if let ::core::option::Option::Some(ret) = ::core::option::Option::None::<
-            Found<UserProfile>,
-        > {
+        if let ::core::option::Option::Some(ret) = __tc::none(__shape) {
             return ret;
         }
         name.normalize();
@@ -51,19 +49,19 @@ pub(crate) fn profile_address(
     name: Name,
 ) -> ::tiercache::Entry<UserProfile> {
     use ::tiercache::__private as __tc;
-    const __TC_POLICY: ::tiercache::Policy = ::tiercache::Policy::new()
-        .ttl(::core::time::Duration::from_secs(5400))
-        .l1_ttl(::core::time::Duration::from_secs(30))
-        .none_ttl(::core::time::Duration::from_millis(1500))
+    const __TC_POLICY: __tc::Policy = __tc::Policy::new()
+        .ttl(__tc::secs(5400))
+        .l1_ttl(__tc::secs(30))
+        .none_ttl(__tc::millis(1500))
         .version(2)
         .cache("profiles")
         .codec(::tiercache::Codec::Json);
-    static __TC_SITE: __tc::Site = __tc::Site::new(
+    static __TC: __tc::Site = __tc::Site::new(
             "shop:user-profile",
             "profile_of",
             __TC_POLICY,
         )
         .id("shop.profile_of");
     let _ = __tc::Returns::<Found<UserProfile>>::NEW.shape().of::<UserProfile>();
-    __TC_SITE.address::<UserProfile>(|| {}, &[]).part(&tenant.id).part(&&name.0).entry()
+    __TC.address::<UserProfile>(|| {}, &[]).part(&tenant.id).part(&&name.0).entry()
 }

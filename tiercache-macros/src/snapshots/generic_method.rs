@@ -10,17 +10,12 @@ where
     Self: Sized,
 {
     use ::tiercache::__private as __tc;
-    const __TC_POLICY: ::tiercache::Policy = ::tiercache::Policy::new();
-    static __TC_SITE: __tc::Site = __tc::Site::new("load", "load", __TC_POLICY);
+    static __TC: __tc::Site = __tc::Site::new("load", "load", __tc::Policy::new());
     let __shape = __tc::Returns::<Result<Option<Row<K>>, Error>>::NEW.shape();
-    let __call = match __TC_SITE
+    let __call = match __TC
         .call(
             || {},
-            &[
-                __tc::type_name::<K>(),
-                __tc::type_name::<M>(),
-                __tc::type_name_of_val(&kind),
-            ],
+            &[__tc::type_name::<fn(K, M)>(), __tc::type_name_of_val(&kind)],
             __shape,
         )
         .part(&N)
@@ -33,9 +28,7 @@ where
         __tc::Look::Miss(call) => call,
     };
     let __body = async move {
-        if let ::core::option::Option::Some(ret) = ::core::option::Option::None::<
-            Result<Option<Row<K>>, Error>,
-        > {
+        if let ::core::option::Option::Some(ret) = __tc::none(__shape) {
             return ret;
         }
         self.run::<M>(id, kind, log).await
@@ -54,20 +47,11 @@ where
     Self: Sized,
 {
     use ::tiercache::__private as __tc;
-    const __TC_POLICY: ::tiercache::Policy = ::tiercache::Policy::new();
-    static __TC_SITE: __tc::Site = __tc::Site::new("load", "load", __TC_POLICY);
+    static __TC: __tc::Site = __tc::Site::new("load", "load", __tc::Policy::new());
     let _ = __tc::Returns::<Result<Option<Row<K>>, Error>>::NEW.shape().of::<Row<K>>();
-    __TC_SITE
-        .address::<
+    __TC.address::<
             Row<K>,
-        >(
-            || {},
-            &[
-                __tc::type_name::<K>(),
-                __tc::type_name::<M>(),
-                __tc::type_name_of_val(&kind),
-            ],
-        )
+        >(|| {}, &[__tc::type_name::<fn(K, M)>(), __tc::type_name_of_val(&kind)])
         .part(&N)
         .part(&self.tenant)
         .part(&id)

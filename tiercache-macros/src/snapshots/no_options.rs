@@ -1,14 +1,13 @@
 async fn answer() -> u32 {
     use ::tiercache::__private as __tc;
-    const __TC_POLICY: ::tiercache::Policy = ::tiercache::Policy::new();
-    static __TC_SITE: __tc::Site = __tc::Site::new("answer", "answer", __TC_POLICY);
+    static __TC: __tc::Site = __tc::Site::new("answer", "answer", __tc::Policy::new());
     let __shape = __tc::Returns::<u32>::NEW.shape();
-    let __call = match __TC_SITE.call(|| {}, &[], __shape).look() {
+    let __call = match __TC.call(|| {}, &[], __shape).look() {
         __tc::Look::Hit(hit) => return hit,
         __tc::Look::Miss(call) => call,
     };
     let __body = async move {
-        if let ::core::option::Option::Some(ret) = ::core::option::Option::None::<u32> {
+        if let ::core::option::Option::Some(ret) = __tc::none(__shape) {
             return ret;
         }
         42
@@ -19,8 +18,7 @@ async fn answer() -> u32 {
 #[allow(dead_code)]
 fn answer_entry() -> ::tiercache::Entry<u32> {
     use ::tiercache::__private as __tc;
-    const __TC_POLICY: ::tiercache::Policy = ::tiercache::Policy::new();
-    static __TC_SITE: __tc::Site = __tc::Site::new("answer", "answer", __TC_POLICY);
+    static __TC: __tc::Site = __tc::Site::new("answer", "answer", __tc::Policy::new());
     let _ = __tc::Returns::<u32>::NEW.shape().of::<u32>();
-    __TC_SITE.address::<u32>(|| {}, &[]).entry()
+    __TC.address::<u32>(|| {}, &[]).entry()
 }
