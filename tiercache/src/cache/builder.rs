@@ -1,0 +1,220 @@
+//! Configuring a cache. Only here may it be refused.
+
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::codec::Codec;
+use crate::codec::envelope::Reject;
+use crate::coherence::fence::Fence;
+use crate::error::{Error, Result};
+use crate::flight::Flights;
+use crate::guard::{Guard, Io};
+use crate::key::check_namespace;
+use crate::l1::L1;
+use crate::store::Store;
+
+use super::named::{DEFAULT, Fallback, Named, NamedCache};
+use super::region::Regions;
+use super::{BEAT, Cache, Inner};
+
+const DEFAULT_NAMESPACE: &str = "tiercache";
+const DEFAULT_TTL: Duration = Duration::from_secs(300);
+/// An L1 copy's life when another tier has the value.
+const DEFAULT_L1_TTL: Duration = Duration::from_secs(60);
+const DEFAULT_L2_DEADLINE: Duration = Duration::from_millis(100);
+const DEFAULT_WAIT_LIMIT: Duration = Duration::from_secs(10);
+const DEFAULT_MAX_VALUE_BYTES: usize = 8 << 20;
+
+/// The second tier: made from [`Redis`](crate::Redis), [`Embedded`](crate::Embedded), or, for tests, `Memory`.
+pub struct L2 {
+    store: Arc<dyn Store>,
+}
+
+impl L2 {
+    #[allow(dead_code, reason = "unused when no L2 is compiled in")]
+    fn of(store: impl Store) -> Self {
+        Self { store: Arc::new(store) }
+    }
+}
+
+impl fmt::Debug for L2 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("L2").field(&self.store.describe()).finish()
+    }
+}
+
+#[cfg(feature = "redis")]
+impl From<crate::Redis> for L2 {
+    fn from(redis: crate::Redis) -> Self {
+        Self::of(crate::store::redis::RedisStore::new(&redis))
+    }
+}
+
+/// Configures a [`Cache`]. Everything has a default.
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until `build()`"]
+pub struct CacheBuilder {
+    pub(super) namespace: Option<String>,
+    pub(super) l1: L1,
+    pub(super) l2: Option<L2>,
+    pub(super) default_ttl: Option<Duration>,
+    pub(super) l1_ttl: Option<Duration>,
+    pub(super) codec: Option<Codec>,
+    pub(super) l2_deadline: Option<Duration>,
+    pub(super) wait_limit: Option<Duration>,
+    pub(super) max_value_bytes: Option<usize>,
+    pub(super) named: Vec<(String, Named)>,
+}
+
+impl CacheBuilder {
+    /// Leads every key in L2 (`tiercache` if nothing is said): services that share a Redis keep apart by it.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// The memory tier (mini-moka, 10,000 entries).
+    pub fn l1(mut self, l1: L1) -> Self {
+        self.l1 = l1;
+        self
+    }
+
+    /// The shared tier (none).
+    pub fn l2(mut self, l2: impl Into<L2>) -> Self {
+        self.l2 = Some(l2.into());
+        self
+    }
+
+    /// How long values live, where the function does not say (300 s).
+    pub fn default_ttl(mut self, ttl: Duration) -> Self {
+        self.default_ttl = Some(ttl);
+        self
+    }
+
+    /// How long copies in memory live, where the function does not say (60 s with an L2, else as long as the value).
+    pub fn l1_ttl(mut self, ttl: Duration) -> Self {
+        self.l1_ttl = Some(ttl);
+        self
+    }
+
+    /// The codec of stored bytes, where the function does not say (bincode).
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = Some(codec);
+        self
+    }
+
+    /// How long an operation of L2 may take before the call goes on without it (100 ms).
+    pub fn l2_deadline(mut self, deadline: Duration) -> Self {
+        self.l2_deadline = Some(deadline);
+        self
+    }
+
+    /// How long a caller waits for another caller's load before it runs its own (10 s).
+    pub fn wait_limit(mut self, limit: Duration) -> Self {
+        self.wait_limit = Some(limit);
+        self
+    }
+
+    /// The largest encoded value that is stored in L2 or read from it (8 MiB). Larger ones are kept in memory only.
+    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
+        self.max_value_bytes = Some(bytes);
+        self
+    }
+
+    /// A named cache, for functions that say `cache = "…"`.
+    pub fn named(mut self, name: impl Into<String>, named: Named) -> Self {
+        self.named.push((name.into(), named));
+        self
+    }
+
+    /// Builds the cache and starts its I/O thread. Connects nowhere: an L2 that is down is used once it is up.
+    ///
+    /// # Errors
+    ///
+    /// `ErrorKind::Config` for a bad setting, naming it and the cure; `ErrorKind::Io` if the system gives no thread.
+    #[allow(clippy::unused_async, reason = "part of the contract: tiers may need to be opened")]
+    pub async fn build(self) -> Result<Cache> {
+        let namespace = self.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.into());
+        check_namespace(&namespace)?;
+        let regions = self.regions()?;
+        let deadline = positive("l2_deadline", self.l2_deadline.unwrap_or(DEFAULT_L2_DEADLINE))?;
+        let wait_limit = positive("wait_limit", self.wait_limit.unwrap_or(DEFAULT_WAIT_LIMIT))?;
+        let io = Arc::new(Io::start()?);
+        let l2 = self.l2.map(|l2| Guard::new(Arc::clone(&io), l2.store, deadline));
+        let inner = Inner {
+            stamps_key: format!("{namespace}:@groups").into(),
+            namespace,
+            regions,
+            fence: Fence::new(),
+            flights: start_flights(&io, wait_limit),
+            io,
+            l2,
+            max_value_bytes: self.max_value_bytes.unwrap_or(DEFAULT_MAX_VALUE_BYTES),
+            rejects: Reject::ALL.iter().map(|_| std::sync::atomic::AtomicU64::new(0)).collect(),
+            notices: Mutex::default(),
+            closed: AtomicBool::new(false),
+        };
+        Ok(Cache { inner: Arc::new(inner) })
+    }
+
+    fn regions(&self) -> Result<Regions> {
+        let default = Named { l1: Some(self.l1.clone()), ..Named::default() };
+        let fallback = Fallback {
+            l1: &self.l1,
+            ttl: self.default_ttl.unwrap_or(DEFAULT_TTL),
+            l1_ttl: self.l1_ttl.or(self.l2.is_some().then_some(DEFAULT_L1_TTL)),
+            codec: self.codec.or(Codec::default_codec()),
+        };
+        let mut built: Vec<NamedCache> = Vec::with_capacity(self.named.len());
+        for (name, named) in &self.named {
+            if name == DEFAULT || built.iter().any(|built| built.name == *name) {
+                return Err(Error::config(format!("there are two caches named `{name}`: give one another name")));
+            }
+            built.push(NamedCache::build(name, named, &fallback)?);
+        }
+        Ok(Regions::new(NamedCache::build(DEFAULT, &default, &fallback)?, built))
+    }
+}
+
+fn positive(setting: &str, time: Duration) -> Result<Duration> {
+    if time.is_zero() {
+        return Err(Error::config(format!("a {setting} of 0 leaves no time for anything: give it some")));
+    }
+    Ok(time)
+}
+
+/// The flights, and the task that beats their clock while anyone waits.
+fn start_flights<K, V>(io: &Io, wait_limit: Duration) -> Arc<Flights<K, V>>
+where
+    K: std::hash::Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    let sweeps = u32::try_from(wait_limit.as_millis().div_ceil(BEAT.as_millis())).unwrap_or(u32::MAX);
+    let someone_waits = Arc::new(Notify::new());
+    let notify = Arc::clone(&someone_waits);
+    let flights = Arc::new(Flights::new(sweeps, move || notify.notify_one()));
+    io.spawn(beat(Arc::downgrade(&flights), someone_waits));
+    flights
+}
+
+async fn beat<K, V>(flights: Weak<Flights<K, V>>, someone_waits: Arc<Notify>)
+where
+    K: std::hash::Hash + Eq + Clone,
+    V: Clone,
+{
+    loop {
+        someone_waits.notified().await;
+        loop {
+            tokio::time::sleep(BEAT).await;
+            match flights.upgrade() {
+                None => return,
+                Some(flights) if !flights.sweep() => break,
+                Some(_) => {}
+            }
+        }
+    }
+}

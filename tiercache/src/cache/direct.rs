@@ -1,0 +1,138 @@
+//! The cache without macros: keys made by hand.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::error::Result;
+use crate::key::{Key, SiteDigest};
+use crate::stats::Event;
+use crate::value::Cacheable;
+use crate::value::shape::{Plain, ResultOf, Shape};
+
+use super::Cache;
+use super::keys::Keys;
+use super::policy::Policy;
+use super::read::{load, peek};
+use super::region::{Region, Spec};
+use super::request::Request;
+use super::write::set;
+
+impl Cache {
+    /// The value of `key`, if a tier has it. Never loads, and is not counted as a request.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn get<T: Cacheable>(&self, key: &Key) -> Option<T> {
+        let region = self.direct_region(key.prefix());
+        peek(&Request::new(self, &region, *key.digest())).await.flatten()
+    }
+
+    /// Stores a value that you have: L2 first, then memory. Loads under way keep nothing of what they have read.
+    ///
+    /// # Errors
+    ///
+    /// L2's error, or `ErrorKind::Encode` or `TooLarge` for a value that cannot be stored.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, it may have stored in L2 and not in memory.
+    pub async fn set<T: Cacheable>(&self, key: &Key, value: &T, policy: &Policy) -> Result<()> {
+        set(&self.request(key, policy), value).await
+    }
+
+    /// The value of `key`, loaded by `load` if no tier has it. Errors of `load` are the caller's, and never kept.
+    ///
+    /// # Concurrent calls
+    ///
+    /// Callers of one key run `load` once and share what it gives. When it fails, those who waited run their own.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped load is taken over by a caller that waits for it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> tiercache::Result<()> {
+    /// # use tiercache::{Cache, Key, Policy};
+    /// # let cache = Cache::builder().build().await?;
+    /// let key = Key::new("user", &(42, "en"))?;
+    /// let name: Result<String, std::io::Error> =
+    ///     cache.get_or_load(&key, &Policy::new(), || async { Ok("Ada".to_owned()) }).await;
+    /// assert_eq!(name.unwrap(), "Ada");
+    /// assert_eq!(cache.get::<String>(&key).await.as_deref(), Some("Ada"));
+    /// # Ok(()) }
+    /// ```
+    pub async fn get_or_load<T, E, F>(&self, key: &Key, policy: &Policy, load: impl FnOnce() -> F) -> Result<T, E>
+    where
+        T: Cacheable,
+        F: Future<Output = Result<T, E>>,
+    {
+        self.answer::<ResultOf<T, E>, F>(key, policy, load).await
+    }
+
+    /// Like [`Cache::get_or_load`], for a load that cannot fail.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped load is taken over by a caller that waits for it.
+    pub async fn get_or_load_value<T, F>(&self, key: &Key, policy: &Policy, load: impl FnOnce() -> F) -> T
+    where
+        T: Cacheable,
+        F: Future<Output = T>,
+    {
+        self.answer::<Plain<T>, F>(key, policy, load).await
+    }
+
+    async fn answer<S, F>(&self, key: &Key, policy: &Policy, body: impl FnOnce() -> F) -> S::Output
+    where
+        S: Shape,
+        F: Future<Output = S::Output>,
+    {
+        let request = self.request(key, policy);
+        if let Some(output) = self.look(&request.region, &request.digest).and_then(S::hit) {
+            request.region.counters.count(Event::L1Hit);
+            return output;
+        }
+        load::<S, F>(request, pin!(body()), |_| true).await
+    }
+
+    /// The keys in L2 of the prefixes that a pattern covers (see [`Cache::invalidate_pattern`]), as they are found: a key may come
+    /// twice; one that is stored or removed meanwhile may or may not come. Without an L2 there are none.
+    pub fn keys(&self, pattern: impl Into<String>) -> Keys {
+        Keys::new(self, pattern.into())
+    }
+
+    /// Stops using L2, and makes durable what was written. Calls go on from memory and from their bodies.
+    ///
+    /// # Errors
+    ///
+    /// L2's error; it is closed all the same.
+    pub async fn close(&self) -> Result<()> {
+        if self.inner.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let closed = match self.l2() {
+            Some(guard) => guard.close().await,
+            None => Ok(()),
+        };
+        self.inner.io.stop();
+        closed
+    }
+
+    /// The region of keys made by hand under `prefix`.
+    pub(super) fn direct_region(&self, prefix: &str) -> Arc<Region> {
+        self.region_of(prefix, &Policy::new())
+    }
+
+    fn region_of(&self, prefix: &str, policy: &Policy) -> Arc<Region> {
+        self.region(&Spec { site: SiteDigest::direct(prefix), prefix, function: None, policy })
+    }
+
+    fn request(&self, key: &Key, policy: &Policy) -> Request {
+        let region = self.region_of(key.prefix(), policy);
+        let terms = policy.terms(&region.named);
+        Request { terms, ..Request::new(self, &region, *key.digest()) }
+    }
+}

@@ -1,0 +1,136 @@
+//! Reading L2: the bytes, whether they may be believed, and the value in them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::codec::Codec;
+use crate::codec::envelope::{self, Header, Reject};
+use crate::error::{ErrorKind, Result};
+use crate::stats::Timed;
+use crate::store::Reading;
+use crate::value::Cacheable;
+use crate::value::print::print;
+
+use super::request::Request;
+
+/// What L2 said about a key.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    /// An envelope that holds, with its payload and the life left.
+    Found { header: Header, bytes: Vec<u8>, payload_at: usize, life: Duration, stamps: Vec<Option<u64>> },
+    /// Nothing that can be used. The stamps of the groups, as they are.
+    Missing { stamps: Vec<Option<u64>> },
+    /// It was not asked, and nothing is to be stored in it.
+    Unasked,
+}
+
+/// A value out of L2, and what it took up there.
+pub(super) struct Decoded<T> {
+    pub(super) value: Option<T>,
+    pub(super) encoded: usize,
+}
+
+/// Reads L2. A function whose values do not come back from their codec is not looked up.
+pub(super) async fn fetch(request: &Request) -> Fetched {
+    let Some(guard) = request.cache.l2() else { return Fetched::Unasked };
+    if request.region.round_trips() == Some(false) {
+        return Fetched::Unasked;
+    }
+    let key = request.l2_key();
+    let started = Instant::now();
+    let reading = guard.read(Arc::clone(&key), request.cache.stamps_key(), request.region.groups.fields()).await;
+    request.region.counters.time(Timed::L2Read, started.elapsed());
+    judge(request, &key, reading)
+}
+
+/// What a reading means.
+fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Fetched {
+    let Reading { found, stamps } = match reading {
+        Ok(reading) => reading,
+        Err(error) if error.kind() == ErrorKind::WrongType => {
+            request.cache.count_reject(Reject::Foreign);
+            return Fetched::Missing { stamps: Vec::new() };
+        }
+        Err(_) => return Fetched::Unasked,
+    };
+    let Some(found) = found else { return Fetched::Missing { stamps } };
+    match accept(request, key, &found.bytes, &stamps) {
+        Ok((header, payload_at)) => {
+            let life = found.remaining.map_or(header.hard_life, |remaining| remaining.min(header.hard_life));
+            Fetched::Found { header, bytes: found.bytes, payload_at, life, stamps }
+        }
+        Err(reject) => {
+            request.cache.count_reject(reject);
+            Fetched::Missing { stamps }
+        }
+    }
+}
+
+/// The header of bytes that are this very key's, and where their payload begins.
+fn accept(request: &Request, key: &str, bytes: &[u8], stamps: &[Option<u64>]) -> Result<(Header, usize), Reject> {
+    if bytes.len() > request.cache.max_value_bytes() {
+        return Err(Reject::TooLarge);
+    }
+    let (header, payload) = envelope::open(bytes)?;
+    if header.key_hash != key_hash(key) {
+        return Err(Reject::OtherKey);
+    }
+    if header.version != request.terms.version {
+        return Err(Reject::OtherVersion);
+    }
+    if !request.region.groups.hold(&header.stamps, stamps) {
+        return Err(Reject::Stamp);
+    }
+    let payload_at = bytes.len() - payload.len();
+    Ok((header, payload_at))
+}
+
+impl Fetched {
+    /// For a call that does not read: the stamps are to be fetched.
+    pub(super) fn stamps_only(request: &Request) -> Self {
+        let reads = request.cache.l2().is_some() && request.region.round_trips() != Some(false);
+        if reads { Self::Missing { stamps: Vec::new() } } else { Self::Unasked }
+    }
+
+    /// The value, if there is one of this type; else what is known for the load that follows.
+    pub(super) fn decode<T: Cacheable>(self, request: &Request) -> Result<(Decoded<T>, Duration), Self> {
+        let Self::Found { header, bytes, payload_at, life, stamps } = self else { return Err(self) };
+        match decode(&header, &bytes[payload_at..]) {
+            Ok(value) => Ok((Decoded { value, encoded: bytes.len() - payload_at }, life)),
+            Err(reject) => {
+                request.cache.count_reject(reject);
+                Err(Self::Missing { stamps })
+            }
+        }
+    }
+
+    /// The stamps an entry loaded from now on carries, made where there are none; `None` if nothing is to be stored in L2.
+    pub(super) async fn stamps(self, request: &Request) -> Option<Vec<(u64, u64)>> {
+        let (Self::Found { stamps, .. } | Self::Missing { stamps }) = self else { return None };
+        let groups = &request.region.groups;
+        let known: Option<Vec<u64>> = stamps.into_iter().collect();
+        if let Some(known) = known.filter(|known| !known.is_empty()) {
+            return Some(groups.stamped(&known));
+        }
+        let made = request.cache.l2()?.stamp(request.cache.stamps_key(), groups.fields()).await.ok()?;
+        Some(groups.stamped(&made))
+    }
+}
+
+/// The value in a payload, or its absence.
+pub(super) fn decode<T: Cacheable>(header: &Header, payload: &[u8]) -> Result<Option<T>, Reject> {
+    if header.absent {
+        return Ok(None);
+    }
+    let codec = Codec::from_id(header.codec).ok_or(Reject::OtherCodec)?;
+    let value: T = codec.decode(payload).map_err(|_| Reject::Decode)?;
+    let printed = print(&value, codec.is_human_readable()).map_err(|_| Reject::Print)?;
+    if printed.hash == header.print { Ok(Some(value)) } else { Err(Reject::Print) }
+}
+
+/// What an envelope says of the key it was stored under.
+pub(super) fn key_hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key).into()
+}

@@ -1,0 +1,201 @@
+//! The cache: tiers configured once, shared by all cached functions.
+
+mod builder;
+mod direct;
+mod fetch;
+mod health;
+mod identity;
+mod invalidate;
+mod keys;
+mod named;
+mod policy;
+mod read;
+mod region;
+mod request;
+mod settings;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub use builder::{CacheBuilder, L2};
+pub use health::{Health, L2Health};
+pub use keys::Keys;
+pub use named::Named;
+pub use policy::Policy;
+
+pub(crate) use identity::claim;
+pub(crate) use read::{load, peek};
+pub(crate) use region::{Region, Spec};
+pub(crate) use request::{Mode, Report, Request, tell};
+pub(crate) use write::set;
+
+use crate::codec::Codec;
+use crate::codec::envelope::Reject;
+use crate::coherence::fence::Fence;
+use crate::error::Error;
+use crate::flight::Flights;
+use crate::guard::{Guard, Io};
+use crate::key::Digest;
+use crate::stats::{Stats, Tally};
+
+use read::Shared;
+use region::Regions;
+
+/// A tiered cache. Cheap to clone: all clones are the same cache.
+///
+/// Build it once at startup with [`Cache::builder`] and [install](Cache::install) it; cached functions find it by themselves.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> tiercache::Result<()> {
+/// use std::time::Duration;
+/// use tiercache::{Cache, L1};
+///
+/// let cache = Cache::builder()
+///     .namespace("shop")
+///     .l1(L1::default().max_entries(10_000))
+///     .default_ttl(Duration::from_secs(300))
+///     .build()
+///     .await?;
+/// cache.install()?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Cache {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    namespace: String,
+    stamps_key: Arc<str>,
+    regions: Regions,
+    fence: Fence,
+    flights: Arc<Flights<Digest, Shared>>,
+    io: Arc<Io>,
+    l2: Option<Guard>,
+    max_value_bytes: usize,
+    rejects: Vec<AtomicU64>,
+    notices: Mutex<Vec<String>>,
+    closed: AtomicBool,
+}
+
+impl Cache {
+    /// A new configuration.
+    pub fn builder() -> CacheBuilder {
+        CacheBuilder::default()
+    }
+
+    /// The first segment of every key in L2.
+    pub fn namespace(&self) -> &str {
+        &self.inner.namespace
+    }
+
+    /// A snapshot of what this cache has done so far.
+    pub fn stats(&self) -> Stats {
+        let (mut total, mut caches) = (Tally::default(), BTreeMap::<String, Tally>::new());
+        let (mut prefixes, mut functions) = (BTreeMap::<String, Tally>::new(), BTreeMap::<String, Tally>::new());
+        for region in self.inner.regions.all() {
+            total.add(&region.counters);
+            caches.entry(region.named.name.clone()).or_default().add(&region.counters);
+            prefixes.entry(region.prefix.clone()).or_default().add(&region.counters);
+            if let Some(function) = &region.function {
+                functions.entry(function.clone()).or_default().add(&region.counters);
+            }
+        }
+        let counts = |tallies: BTreeMap<String, Tally>| tallies.into_iter().map(|(name, tally)| (name, tally.counts())).collect();
+        Stats {
+            total: total.counts(),
+            caches: counts(caches),
+            prefixes: counts(prefixes),
+            functions: counts(functions),
+            l2_errors: self.inner.l2.iter().flat_map(Guard::errors).collect(),
+            rejected: self.rejected(),
+        }
+    }
+
+    /// Drops everything in memory. L2 keeps what it has: the next calls read it there.
+    pub fn clear_l1(&self) {
+        self.inner.fence.bump_epoch();
+        self.inner.regions.caches().for_each(|named| named.l1.clear());
+    }
+
+    fn rejected(&self) -> BTreeMap<&'static str, u64> {
+        let counts = Reject::ALL.iter().zip(&self.inner.rejects);
+        let counts = counts.map(|(reject, count)| (reject.name(), count.load(Ordering::Relaxed)));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The region of `spec`.
+    pub(crate) fn region(&self, spec: &Spec<'_>) -> Arc<Region> {
+        self.inner.regions.get(spec)
+    }
+
+    #[inline]
+    pub(crate) fn fence(&self) -> &Fence {
+        &self.inner.fence
+    }
+
+    fn flights(&self) -> &Arc<Flights<Digest, Shared>> {
+        &self.inner.flights
+    }
+
+    /// L2, unless there is none.
+    fn l2(&self) -> Option<&Guard> {
+        self.inner.l2.as_ref()
+    }
+
+    /// The key of the hash that holds the groups' stamps.
+    fn stamps_key(&self) -> Arc<str> {
+        Arc::clone(&self.inner.stamps_key)
+    }
+
+    fn max_value_bytes(&self) -> usize {
+        self.inner.max_value_bytes
+    }
+
+    fn count_reject(&self, reject: Reject) {
+        self.inner.rejects[reject.index()].fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(reason = reject.name(), "stored bytes were not accepted");
+    }
+
+    /// Says once that a function's values do not survive their codec.
+    fn note_broken(&self, region: &Region, codec: Codec) {
+        let text = format!(
+            "`{}`: its values do not come back equal from {}, so it is kept in memory only; another codec may suit the type",
+            region.label(),
+            codec.name(),
+        );
+        tracing::warn!("{text}");
+        self.notice(text);
+    }
+
+    /// Says why a value was not stored.
+    fn note_unstorable(&self, region: &Region, error: &Error) {
+        tracing::debug!(function = region.label(), %error, "not stored in L2");
+    }
+
+    fn notice(&self, text: String) {
+        self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text);
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("namespace", &self.inner.namespace)
+            .field("l2", &self.inner.l2.as_ref().map(Guard::describe))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.io.stop();
+    }
+}
+
+/// How often the flight's clock beats while anyone waits.
+const BEAT: Duration = Duration::from_millis(25);

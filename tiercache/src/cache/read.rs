@@ -1,0 +1,193 @@
+//! The path of a call. Only here is the order L1 → single flight → L2 → body → L2 store → L1 store.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::flight::{Lead, Role, Turn};
+use crate::key::Digest;
+use crate::l1::{AnyEntry, Marks};
+use crate::stats::{Event, Source, Timed};
+use crate::time::Moment;
+use crate::value::Cacheable;
+use crate::value::shape::{Kept, Shape, SharedError};
+
+use super::Cache;
+use super::fetch::{Fetched, fetch};
+use super::region::Region;
+use super::request::{Begun, Ending, Mode, Request};
+use super::write::{Fresh, promote, store};
+
+/// What a leader hands to its waiters.
+#[derive(Clone)]
+pub(crate) enum Shared {
+    Value(Arc<AnyEntry>),
+    Error(SharedError),
+}
+
+/// An output, where it came from, and what waiters may have of it.
+type Loaded<O> = (O, Source, Option<Shared>);
+
+impl Cache {
+    /// Looks in L1: the whole of a hit.
+    #[inline]
+    pub(crate) fn look<T: Cacheable>(&self, region: &Region, digest: &Digest) -> Option<Option<T>> {
+        let entry = region.named.l1.get(digest)?;
+        let marks = Marks { epoch: self.fence().epoch(), generation: region.generation() };
+        if entry.is_fresh(Moment::now(), marks) { entry.value::<T>().cloned() } else { None }
+    }
+}
+
+/// Answers a request that L1 could not: by another caller's load, by L2, or by `body`.
+///
+/// Cancel safe: a leader that is dropped hands its load to a waiter, a waiter that is dropped is struck off.
+pub(crate) async fn load<S, F>(request: Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> S::Output
+where
+    S: Shape,
+    F: Future<Output = S::Output>,
+{
+    let ending = Ending::of(&request);
+    let (output, source) = match request.mode {
+        Mode::Uncached => (body.await, Source::Bypass),
+        Mode::Refreshed => (refresh::<S, F>(&request, body, keep).await, Source::Loader),
+        Mode::Usual => join::<S, F>(&request, body, keep).await,
+    };
+    ending.with(source);
+    output
+}
+
+/// Looks in both tiers and never loads. The outer `None` is a miss, the inner one a kept absence.
+pub(crate) async fn peek<T: Cacheable>(request: &Request) -> Option<Option<T>> {
+    if let Some(stored) = request.cache.look(&request.region, &request.digest) {
+        return Some(stored);
+    }
+    let begun = request.begin();
+    let (stored, life) = fetch(request).await.decode::<T>(request).ok()?;
+    let value = stored.value.clone();
+    promote(request, begun, stored, life);
+    Some(value)
+}
+
+/// Waits for who loads the key already, or loads it.
+async fn join<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> (S::Output, Source)
+where
+    S: Shape,
+    F: Future<Output = S::Output>,
+{
+    let lead = match request.cache.flights().join(&request.digest) {
+        Role::Lead(lead) => Some(lead),
+        Role::Reentrant => None,
+        Role::Wait(wait) => match wait.await {
+            Turn::Lead(lead) => Some(lead),
+            Turn::Alone => None,
+            Turn::Shared(shared) => match joined::<S>(&shared) {
+                Some(output) => return (output, Source::Joined),
+                None => None,
+            },
+        },
+    };
+    match lead {
+        Some(lead) => lead_load::<S, F>(lead, request, body, keep).await,
+        None => (run::<S, F>(request, request.begin(), Fetched::Unasked, body, keep).await.0, Source::Loader),
+    }
+}
+
+/// Loads for all who wait.
+async fn lead_load<S, F>(
+    lead: Lead<Digest, Shared>,
+    request: &Request,
+    body: Pin<&mut F>,
+    keep: impl Fn(&S::Value) -> bool,
+) -> (S::Output, Source)
+where
+    S: Shape,
+    F: Future<Output = S::Output>,
+{
+    let (output, source, shared) = lead.drive(pin!(read_through::<S, F>(request, body, keep))).await;
+    lead.end(shared);
+    (output, source)
+}
+
+/// L1 once more, L2, and then the body.
+async fn read_through<S, F>(
+    request: &Request,
+    body: Pin<&mut F>,
+    keep: impl Fn(&S::Value) -> bool,
+) -> Loaded<S::Output>
+where
+    S: Shape,
+    F: Future<Output = S::Output>,
+{
+    // Another load may have ended between this call's look and its lead.
+    if let Some(output) = request.cache.look(&request.region, &request.digest).and_then(S::hit) {
+        return (output, Source::L1, None);
+    }
+    let begun = request.begin();
+    let fetched = fetch(request).await;
+    let fetched = match fetched.decode::<S::Value>(request) {
+        Ok((stored, life)) => match S::hit(stored.value.clone()) {
+            Some(output) => {
+                let entry = promote(request, begun, stored, life);
+                return (output, Source::L2, Some(Shared::Value(entry)));
+            }
+            // A kept absence under a function that has none: another function's, by a shared address.
+            None => Fetched::Unasked,
+        },
+        Err(missed) => missed,
+    };
+    let (output, shared) = run::<S, F>(request, begun, fetched, body, keep).await;
+    (output, Source::Loader, shared)
+}
+
+/// Runs the body without reading first, and keeps what it gives.
+async fn refresh<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> S::Output
+where
+    S: Shape,
+    F: Future<Output = S::Output>,
+{
+    let begun = request.begin();
+    run::<S, F>(request, begun, Fetched::stamps_only(request), body, keep).await.0
+}
+
+/// Runs the body and keeps what it gives.
+async fn run<S, F>(
+    request: &Request,
+    begun: Begun,
+    fetched: Fetched,
+    body: Pin<&mut F>,
+    keep: impl Fn(&S::Value) -> bool,
+) -> (S::Output, Option<Shared>)
+where
+    S: Shape,
+    F: Future<Output = S::Output>,
+{
+    let counters = &request.region.counters;
+    let stamps = fetched.stamps(request).await;
+    let started = Instant::now();
+    let output = body.await;
+    let load_time = started.elapsed();
+    counters.time(Timed::Load, load_time);
+    let value = match S::keep(&output) {
+        Kept::Failed => {
+            counters.count(Event::LoadError);
+            let shared = S::share(&output).map(Shared::Error);
+            return (output, shared);
+        }
+        Kept::Value(value) => Some(value),
+        Kept::Absent => None,
+    };
+    let keep = value.is_none_or(keep);
+    let fresh = Fresh { value, load_time, stamps, begun };
+    let entry = store(request, fresh, keep).await;
+    (output, Some(Shared::Value(entry)))
+}
+
+/// Another caller's result as this call's output.
+fn joined<S: Shape>(shared: &Shared) -> Option<S::Output> {
+    match shared {
+        Shared::Value(entry) => entry.value::<S::Value>().cloned().and_then(S::hit),
+        Shared::Error(error) => S::joined(&**error as &(dyn Any + Send + Sync)),
+    }
+}

@@ -1,0 +1,148 @@
+//! A region: what all entries of one cached function, or of one prefix of the direct API, have in common.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+
+use crate::coherence::groups::Groups;
+use crate::key::SiteDigest;
+use crate::stats::Counters;
+
+use super::named::{DEFAULT, NamedCache};
+use super::policy::{Policy, Terms};
+
+/// What all entries of one function have in common.
+#[derive(Debug)]
+pub(crate) struct Region {
+    pub(crate) prefix: String,
+    /// The function's identity; none for keys made by hand.
+    pub(crate) function: Option<String>,
+    pub(crate) named: Arc<NamedCache>,
+    pub(crate) terms: Terms,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) groups: Groups,
+    /// Moved when the prefix is invalidated; shared by all regions of the prefix.
+    generation: Arc<AtomicU32>,
+    round_trip: AtomicU8,
+}
+
+const UNPROVEN: u8 = 0;
+const PROVEN: u8 = 1;
+const BROKEN: u8 = 2;
+
+impl Region {
+    #[inline]
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether its values have been found to come back from their codec as they went in; `None` before the first was tried.
+    pub(crate) fn round_trips(&self) -> Option<bool> {
+        match self.round_trip.load(Ordering::Relaxed) {
+            UNPROVEN => None,
+            state => Some(state == PROVEN),
+        }
+    }
+
+    /// Notes how the first value came back. Says whether this is news.
+    pub(crate) fn note_round_trip(&self, works: bool) -> bool {
+        let state = if works { PROVEN } else { BROKEN };
+        self.round_trip.swap(state, Ordering::Relaxed) != state
+    }
+
+    /// Its name in logs and `health()`.
+    pub(crate) fn label(&self) -> &str {
+        self.function.as_deref().unwrap_or(&self.prefix)
+    }
+}
+
+/// What a region is made of.
+pub(crate) struct Spec<'a> {
+    pub(crate) site: SiteDigest,
+    pub(crate) prefix: &'a str,
+    pub(crate) function: Option<&'a str>,
+    pub(crate) policy: &'a Policy,
+}
+
+/// The regions of a cache, made when first used.
+#[derive(Debug)]
+pub(crate) struct Regions {
+    caches: HashMap<String, Arc<NamedCache>>,
+    default: Arc<NamedCache>,
+    /// By site and named cache.
+    regions: RwLock<HashMap<(SiteDigest, usize), Arc<Region>>>,
+    generations: Mutex<HashMap<String, Arc<AtomicU32>>>,
+    warned: AtomicBool,
+}
+
+impl Regions {
+    pub(crate) fn new(default: NamedCache, named: Vec<NamedCache>) -> Self {
+        let default = Arc::new(default);
+        let caches = named.into_iter().map(|named| (named.name.clone(), Arc::new(named)));
+        Self {
+            caches: caches.chain([(DEFAULT.to_owned(), Arc::clone(&default))]).collect(),
+            default,
+            regions: RwLock::default(),
+            generations: Mutex::default(),
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    /// The region of `spec`, made if this is its first use.
+    pub(crate) fn get(&self, spec: &Spec<'_>) -> Arc<Region> {
+        let named = self.named(spec.policy.cache_name());
+        let id = (spec.site, Arc::as_ptr(named).addr());
+        let regions = self.regions.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(region) = regions.get(&id) {
+            return Arc::clone(region);
+        }
+        drop(regions);
+        let mut regions = self.regions.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(regions.entry(id).or_insert_with(|| Arc::new(self.make(spec, named))))
+    }
+
+    /// All regions used so far.
+    pub(crate) fn all(&self) -> Vec<Arc<Region>> {
+        let regions = self.regions.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        regions.values().cloned().collect()
+    }
+
+    /// All named caches, the default one included.
+    pub(crate) fn caches(&self) -> impl Iterator<Item = &Arc<NamedCache>> {
+        self.caches.values()
+    }
+
+    /// Makes every entry of the prefixes that `covers` stale in this process.
+    pub(crate) fn move_generations(&self, covers: impl Fn(&str) -> bool) {
+        let generations = self.generations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (_, generation) in generations.iter().filter(|(prefix, _)| covers(prefix)) {
+            generation.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn make(&self, spec: &Spec<'_>, named: &Arc<NamedCache>) -> Region {
+        let mut generations = self.generations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let generation = generations.entry(spec.prefix.to_owned()).or_default();
+        Region {
+            prefix: spec.prefix.to_owned(),
+            function: spec.function.map(str::to_owned),
+            named: Arc::clone(named),
+            terms: spec.policy.terms(named),
+            counters: Arc::new(Counters::new()),
+            groups: Groups::of(spec.prefix),
+            generation: Arc::clone(generation),
+            round_trip: AtomicU8::new(UNPROVEN),
+        }
+    }
+
+    /// The cache of this name; the default one, with a warning, if there is none.
+    fn named(&self, name: Option<&str>) -> &Arc<NamedCache> {
+        let Some(name) = name else { return &self.default };
+        self.caches.get(name).unwrap_or_else(|| {
+            if !self.warned.swap(true, Ordering::Relaxed) {
+                tracing::warn!(cache = name, "no cache of this name was configured: using the default one");
+            }
+            &self.default
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! L2 from a URL.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+use super::super::builder::L2;
+
+/// What is set beside the URL.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) max_bytes: Option<u64>,
+}
+
+/// The L2 at `url`.
+pub(super) fn open(url: &str, options: &Options) -> Result<L2> {
+    let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
+    match scheme {
+        "redis" | "rediss" => redis(url, options),
+        "embedded" => embedded(rest, options),
+        _ => Err(Error::config(format!(
+            "setting `l2_url` has the scheme `{scheme}`: use redis://host, rediss://host or embedded:///path"
+        ))),
+    }
+}
+
+#[cfg(feature = "redis")]
+fn redis(url: &str, options: &Options) -> Result<L2> {
+    let redis = crate::Redis::new(url)?;
+    Ok(match options.connect_timeout {
+        Some(timeout) => redis.connect_timeout(timeout),
+        None => redis,
+    }
+    .into())
+}
+
+#[cfg(not(feature = "redis"))]
+fn redis(_url: &str, _options: &Options) -> Result<L2> {
+    Err(Error::config("setting `l2_url` is of Redis, which is not compiled in: enable the feature `redis`"))
+}
+
+#[cfg(feature = "embedded")]
+fn embedded(path: &str, options: &Options) -> Result<L2> {
+    let embedded = crate::Embedded::open(path)?;
+    Ok(match options.max_bytes {
+        Some(bytes) => embedded.max_bytes(bytes),
+        None => embedded,
+    }
+    .into())
+}
+
+#[cfg(not(feature = "embedded"))]
+fn embedded(_path: &str, _options: &Options) -> Result<L2> {
+    Err(Error::config("setting `l2_url` is of an embedded store, which is not compiled in: enable the feature `embedded`"))
+}

@@ -1,0 +1,183 @@
+//! Keeping a value: in L2 as bytes, then in L1 as it is, if no invalidation came in between.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::codec::Codec;
+use crate::codec::envelope::{self, Header};
+use crate::error::{Error, Result};
+use crate::l1::AnyEntry;
+use crate::stats::{Event, Timed};
+use crate::time::Moment;
+use crate::value::Cacheable;
+use crate::value::print::print;
+
+use super::fetch::{Decoded, decode, key_hash};
+use super::request::{Begun, Request};
+
+/// What a load gave.
+pub(super) struct Fresh<'a, T> {
+    /// None is an absence.
+    pub(super) value: Option<&'a T>,
+    pub(super) load_time: Duration,
+    /// Without them nothing is stored in L2.
+    pub(super) stamps: Option<Vec<(u64, u64)>>,
+    pub(super) begun: Begun,
+}
+
+/// Bytes for L2.
+struct Sealed {
+    bytes: Vec<u8>,
+    encoded: usize,
+}
+
+/// Keeps what a load gave, where its terms and `keep` say so; gives the entry that waiters share.
+pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, keep: bool) -> Arc<AnyEntry> {
+    let Fresh { value, load_time, stamps, begun } = fresh;
+    let life = request.terms.life(value.is_some()).filter(|_| keep);
+    let Some(life) = life else { return entry(request, begun, value.cloned(), Duration::ZERO, 0) };
+    let now = Moment::now();
+    let sealed = stamps.and_then(|stamps| seal(request, value, life, load_time, stamps).ok());
+    let encoded = match &sealed {
+        Some(sealed) => sealed.encoded,
+        None => value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)),
+    };
+    if let Some(sealed) = sealed {
+        // Trouble of L2 is counted by the guard, and no trouble of the caller: the value is kept in memory alone.
+        let _ = send(request, sealed.bytes, life).await;
+    }
+    request.region.counters.count(Event::Store);
+    let entry = AnyEntry::new(
+        value.cloned(),
+        now.after(life.min(request.terms.l1_ttl)),
+        begun.marks,
+        encoded,
+        &request.region.counters,
+    );
+    admit(request, begun, &entry);
+    entry
+}
+
+/// Keeps in L1 what was found in L2, for no longer than it lives there.
+pub(super) fn promote<T: Cacheable>(
+    request: &Request,
+    begun: Begun,
+    found: Decoded<T>,
+    life: Duration,
+) -> Arc<AnyEntry> {
+    let entry = entry(request, begun, found.value, life.min(request.terms.l1_ttl), found.encoded);
+    admit(request, begun, &entry);
+    entry
+}
+
+/// Stores a value that no load gave: L2 first, then L1.
+pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()> {
+    let life = request.terms.ttl;
+    let begun = request.begin();
+    let mut encoded = print(value, false).map_or(0, |print| print.size);
+    let now = Moment::now();
+    if let Some(guard) = request.cache.l2() {
+        let groups = &request.region.groups;
+        let stamps = guard.stamp(request.cache.stamps_key(), groups.fields()).await?;
+        let sealed = seal(request, Some(value), life, Duration::ZERO, groups.stamped(&stamps))?;
+        encoded = sealed.encoded;
+        send(request, sealed.bytes, life).await?;
+    }
+    request.region.counters.count(Event::Store);
+    // Loads under way read an older value: they are not to keep it.
+    request.cache.fence().bump(&request.digest, || {
+        let expires = now.after(life.min(request.terms.l1_ttl));
+        let entry = AnyEntry::new(Some(value.clone()), expires, begun.marks, encoded, &request.region.counters);
+        request.region.named.l1.insert(request.digest, entry);
+    });
+    request.cache.flights().forget(&request.digest);
+    Ok(())
+}
+
+async fn send(request: &Request, bytes: Vec<u8>, life: Duration) -> Result<()> {
+    let Some(guard) = request.cache.l2() else { return Ok(()) };
+    let counters = &request.region.counters;
+    let started = Instant::now();
+    let written = guard.write(request.l2_key(), bytes, life).await;
+    counters.time(Timed::L2Write, started.elapsed());
+    if written.is_err() {
+        counters.count(Event::StoreFailed);
+    }
+    written
+}
+
+/// Puts an entry into L1 unless the fence has moved since its load began.
+fn admit(request: &Request, begun: Begun, entry: &Arc<AnyEntry>) {
+    request.cache.fence().if_holds(&request.digest, begun.place, || {
+        request.region.named.l1.insert(request.digest, Arc::clone(entry));
+    });
+}
+
+fn entry<T: Cacheable>(
+    request: &Request,
+    begun: Begun,
+    value: Option<T>,
+    life: Duration,
+    encoded: usize,
+) -> Arc<AnyEntry> {
+    AnyEntry::new(value, Moment::now().after(life), begun.marks, encoded, &request.region.counters)
+}
+
+/// The envelope of a value.
+fn seal<T: Cacheable>(
+    request: &Request,
+    value: Option<&T>,
+    life: Duration,
+    load_time: Duration,
+    stamps: Vec<(u64, u64)>,
+) -> Result<Sealed> {
+    let codec = request.terms.codec.ok_or_else(no_codec)?;
+    let printed = value.map(|value| print(value, codec.is_human_readable())).transpose();
+    let header = Header {
+        absent: value.is_none(),
+        codec: codec.id(),
+        version: request.terms.version,
+        print: 0,
+        key_hash: key_hash(&request.l2_key()),
+        soft_life: life,
+        hard_life: life,
+        load_time,
+        nonce: fastrand::u64(..),
+        stamps,
+    };
+    let sealed = printed.and_then(|printed| {
+        let header = Header { print: printed.map_or(0, |printed| printed.hash), ..header };
+        seal_with(request, codec, &header, value)
+    });
+    if let Err(error) = &sealed {
+        request.cache.note_unstorable(&request.region, error);
+    }
+    sealed
+}
+
+fn seal_with<T: Cacheable>(request: &Request, codec: Codec, header: &Header, value: Option<&T>) -> Result<Sealed> {
+    let limit = request.cache.max_value_bytes();
+    let mut encoded = 0;
+    let bytes = envelope::seal(header, |out| {
+        let before = out.len();
+        if let Some(value) = value {
+            codec.encode_into(value, out, limit)?;
+        }
+        encoded = out.len() - before;
+        Ok(())
+    })?;
+    if value.is_some() && request.region.round_trips().is_none() {
+        let works = decode::<T>(header, &bytes[bytes.len() - encoded..]).is_ok();
+        if request.region.note_round_trip(works) && !works {
+            request.cache.note_broken(&request.region, codec);
+        }
+    }
+    if request.region.round_trips() == Some(false) {
+        return Err(Error::new(crate::ErrorKind::Encode, "values of this type do not come back from the codec equal"));
+    }
+    Ok(Sealed { bytes, encoded })
+}
+
+fn no_codec() -> Error {
+    Error::config("no codec is compiled in: enable one of the features `bincode`, `postcard`, `json`")
+}

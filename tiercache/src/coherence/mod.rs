@@ -1,0 +1,4 @@
+//! What keeps the tiers from contradicting an invalidation.
+
+pub(crate) mod fence;
+pub(crate) mod groups;

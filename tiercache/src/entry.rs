@@ -1,0 +1,115 @@
+//! A typed address: where one cached value lives.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::cache::{Cache, Region, Request, peek, set};
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::{Digest, l2_key};
+use crate::value::Cacheable;
+
+/// The address of one cached value: what `get_user_entry(id)` gives for a cached `get_user(id)`, and what
+/// [`entry!`](crate::entry) declares.
+///
+/// It belongs to the cache that was current when it was made: the installed one, or that of the `scope` around.
+#[must_use = "an address does nothing by itself: call `peek`, `set` or `invalidate`"]
+pub struct Entry<T> {
+    place: Result<Place, &'static str>,
+    value: PhantomData<fn() -> T>,
+}
+
+#[derive(Clone)]
+struct Place {
+    cache: Cache,
+    region: Arc<Region>,
+    digest: Digest,
+}
+
+const NOT_INSTALLED: &str = "no cache is installed: build one and call `install()`, or use it in a `scope()`";
+const NO_KEY: &str = "the key's parts could not be serialized";
+
+impl<T> Entry<T> {
+    pub(crate) fn at(cache: Cache, region: Arc<Region>, digest: Result<Digest>) -> Self {
+        let place = digest.map(|digest| Place { cache, region, digest }).map_err(|_| NO_KEY);
+        Self { place, value: PhantomData }
+    }
+
+    pub(crate) fn nowhere() -> Self {
+        Self { place: Err(NOT_INSTALLED), value: PhantomData }
+    }
+
+    /// The key in L2: `{namespace}:{prefix}:{64 hex}`.
+    ///
+    /// # Errors
+    ///
+    /// `ErrorKind::NotInstalled` if no cache was current; `ErrorKind::Encode` if a part of the key cannot be serialized.
+    pub fn key(&self) -> Result<String> {
+        let place = self.place()?;
+        Ok(l2_key(place.cache.namespace(), &place.region.prefix, &place.digest))
+    }
+
+    /// Removes the value from both tiers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Entry::key`], and as [`Cache::invalidate`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped after it was first polled, it is carried out all the same, in this process and in L2.
+    pub async fn invalidate(&self) -> Result<()> {
+        let place = self.place()?;
+        place.cache.invalidate_in(&place.region, &place.digest).await
+    }
+
+    fn place(&self) -> Result<&Place> {
+        self.place.as_ref().map_err(|&text| {
+            let kind = if text == NO_KEY { ErrorKind::Encode } else { ErrorKind::NotInstalled };
+            Error::new(kind, text)
+        })
+    }
+
+    /// What a function that is cached here asks for; `None` if there is no cache.
+    pub(crate) fn request(&self) -> Option<Request> {
+        let place = self.place.as_ref().ok()?;
+        Some(Request::new(&place.cache, &place.region, place.digest))
+    }
+}
+
+impl<T: Cacheable> Entry<T> {
+    /// The value, if a tier has it. Never loads, and is not counted as a request. Without a cache there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn peek(&self) -> Option<T> {
+        peek(&self.request()?).await.flatten()
+    }
+
+    /// Stores a value that you have: L2 first, then memory. For data with one writer: the slower of two would win.
+    ///
+    /// # Errors
+    ///
+    /// As [`Entry::key`]; else L2's error, or `ErrorKind::Encode` or `TooLarge` for a value that cannot be stored.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, it may have stored in L2 and not in memory.
+    pub async fn set(&self, value: T) -> Result<()> {
+        let place = self.place()?;
+        set(&Request::new(&place.cache, &place.region, place.digest), &value).await
+    }
+}
+
+impl<T> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        Self { place: self.place.clone(), value: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Entry<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("key", &self.key().ok()).finish()
+    }
+}

@@ -1,0 +1,204 @@
+//! The state of one load: who leads, who waits, what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::sync::{AtomicBool, Mutex, Ordering};
+
+use super::lock;
+
+/// The id of the caller that made the slot.
+pub(super) const FIRST: u64 = 0;
+
+pub(super) struct Slot<V> {
+    state: Mutex<State<V>>,
+}
+
+struct State<V> {
+    phase: Phase<V>,
+    leader: u64,
+    /// Set while the leader has been woken and not yet polled.
+    woken: Arc<AtomicBool>,
+    /// How many sweeps have found it so.
+    unpolled: u32,
+    waiters: BTreeMap<u64, Waiter>,
+    next_id: u64,
+    /// Whether the sweep looks at this slot.
+    watched: bool,
+}
+
+#[derive(Clone)]
+enum Phase<V> {
+    Running,
+    /// Ended; without a value, each waiter runs its own load.
+    Ended(Option<V>),
+}
+
+struct Waiter {
+    waker: Option<Waker>,
+    sweeps: u32,
+}
+
+/// A new waiter.
+pub(super) struct Enlisted {
+    pub(super) id: u64,
+    /// The sweep does not look at this slot yet, and is to.
+    pub(super) unwatched: bool,
+}
+
+/// What a waiter finds.
+pub(super) enum Seen<V> {
+    Pending,
+    Ended(Option<V>),
+    Leading,
+    Dismissed,
+}
+
+impl<V: Clone> Slot<V> {
+    pub(super) fn new() -> Self {
+        let state = State {
+            phase: Phase::Running,
+            leader: FIRST,
+            woken: Arc::new(AtomicBool::new(false)),
+            unpolled: 0,
+            waiters: BTreeMap::new(),
+            next_id: FIRST + 1,
+            watched: false,
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// Adds a waiter; `None` if the load has ended.
+    pub(super) fn enlist(&self) -> Option<Enlisted> {
+        let mut state = lock(&self.state);
+        if !matches!(state.phase, Phase::Running) {
+            return None;
+        }
+        let id = state.next_id;
+        state.next_id += 1;
+        state.waiters.insert(id, Waiter { waker: None, sweeps: 0 });
+        let unwatched = !std::mem::replace(&mut state.watched, true);
+        Some(Enlisted { id, unwatched })
+    }
+
+    /// Whether `id` still leads a load that has not ended.
+    pub(super) fn is_led_by(&self, id: u64) -> bool {
+        let state = lock(&self.state);
+        state.leader == id && matches!(state.phase, Phase::Running)
+    }
+
+    /// What waiter `id` is to do; keeps its waker if that is to wait.
+    pub(super) fn look(&self, id: u64, waker: &Waker) -> Seen<V> {
+        let mut state = lock(&self.state);
+        if let Phase::Ended(value) = &state.phase {
+            return Seen::Ended(value.clone());
+        }
+        if state.leader == id {
+            return Seen::Leading;
+        }
+        match state.waiters.get_mut(&id) {
+            None => Seen::Dismissed,
+            Some(waiter) => {
+                if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                    waiter.waker = Some(waker.clone());
+                }
+                Seen::Pending
+            }
+        }
+    }
+
+    /// Caller `id` goes away: a waiter is struck off, a leader hands over. Says whether nobody is left.
+    pub(super) fn leave(&self, id: u64) -> bool {
+        let mut state = lock(&self.state);
+        state.waiters.remove(&id);
+        if state.leader != id || !matches!(state.phase, Phase::Running) {
+            return false;
+        }
+        let woken = state.promote();
+        let nobody = woken.is_none();
+        if nobody {
+            state.phase = Phase::Ended(None);
+        }
+        drop(state);
+        wake(woken.flatten());
+        nobody
+    }
+
+    /// Ends the load, if `id` still leads it, and wakes all waiters.
+    pub(super) fn end(&self, id: u64, value: Option<V>) {
+        let mut state = lock(&self.state);
+        if state.leader != id || !matches!(state.phase, Phase::Running) {
+            return;
+        }
+        state.phase = Phase::Ended(value);
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
+        waiters.into_values().for_each(|waiter| wake(waiter.waker));
+    }
+
+    /// The flag that leader `id` sets when it is woken; `None` if it leads no longer.
+    pub(super) fn woken_flag(&self, id: u64) -> Option<Arc<AtomicBool>> {
+        let state = lock(&self.state);
+        (state.leader == id).then(|| Arc::clone(&state.woken))
+    }
+
+    /// One beat: says whether the slot is still to be watched.
+    pub(super) fn sweep(&self, leader_patience: u32, wait_limit: u32) -> bool {
+        let mut state = lock(&self.state);
+        if !matches!(state.phase, Phase::Running) {
+            return false;
+        }
+        let mut wakers = state.dismiss(wait_limit);
+        if state.leader_is_idle(leader_patience) {
+            wakers.extend(state.promote().flatten());
+        }
+        // A leader nobody waits for harms nobody.
+        let watched = !state.waiters.is_empty();
+        state.watched = watched;
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        watched
+    }
+}
+
+impl<V> State<V> {
+    /// Makes the first waiter the leader: its waker, if it has been polled; `None` if there is no waiter.
+    fn promote(&mut self) -> Option<Option<Waker>> {
+        let (id, waiter) = self.waiters.pop_first()?;
+        self.leader = id;
+        // A flag of its own: the old leader may still be woken. Woken, and not yet polled.
+        self.woken = Arc::new(AtomicBool::new(true));
+        self.unpolled = 0;
+        Some(waiter.waker)
+    }
+
+    fn leader_is_idle(&mut self, patience: u32) -> bool {
+        if !self.woken.load(Ordering::Acquire) {
+            self.unpolled = 0;
+            return false;
+        }
+        self.unpolled += 1;
+        self.unpolled > patience && !self.waiters.is_empty()
+    }
+
+    /// Strikes off the waiters that have waited too long.
+    fn dismiss(&mut self, wait_limit: u32) -> Vec<Waker> {
+        let mut dismissed = Vec::new();
+        self.waiters.retain(|_, waiter| {
+            waiter.sweeps += 1;
+            let stays = waiter.sweeps <= wait_limit;
+            if !stays {
+                dismissed.extend(waiter.waker.take());
+            }
+            stays
+        });
+        dismissed
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

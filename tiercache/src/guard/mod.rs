@@ -1,0 +1,142 @@
+//! Every operation of L2 passes here: onto the cache's own thread, under a deadline, counted when it fails.
+
+mod io;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+pub(crate) use io::Io;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Page, Reading, Store};
+
+/// L2, guarded. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    io: Arc<Io>,
+    store: Arc<dyn Store>,
+    deadline: Duration,
+    errors: Errors,
+}
+
+impl Guard {
+    pub(crate) fn new(io: Arc<Io>, store: Arc<dyn Store>, deadline: Duration) -> Self {
+        Self { inner: Arc::new(Inner { io, store, deadline, errors: Errors::default() }) }
+    }
+
+    /// See [`Store::read`].
+    pub(crate) async fn read(&self, key: Arc<str>, stamps_key: Arc<str>, groups: Arc<[String]>) -> Result<Reading> {
+        self.run(move |store| async move { store.read(&key, &stamps_key, &groups).await }).await
+    }
+
+    /// See [`Store::write`]. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn write(&self, key: Arc<str>, bytes: Vec<u8>, life: Duration) -> Result<()> {
+        self.run(move |store| async move { store.write(&key, bytes, life).await }).await
+    }
+
+    /// See [`Store::remove`]. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn remove(&self, keys: Vec<String>) -> Result<()> {
+        self.run(move |store| async move { store.remove(&keys).await }).await
+    }
+
+    /// See [`Store::stamp`], with random stamps.
+    pub(crate) async fn stamp(&self, stamps_key: Arc<str>, groups: Arc<[String]>) -> Result<Vec<u64>> {
+        let fresh: Vec<u64> = groups.iter().map(|_| fastrand::u64(..)).collect();
+        self.run(move |store| async move { store.stamp(&stamps_key, &groups, &fresh).await }).await
+    }
+
+    /// See [`Store::groups`].
+    pub(crate) async fn groups(&self, stamps_key: Arc<str>) -> Result<Vec<String>> {
+        self.run(move |store| async move { store.groups(&stamps_key).await }).await
+    }
+
+    /// See [`Store::unstamp`]. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn unstamp(&self, stamps_key: Arc<str>, groups: Vec<String>) -> Result<()> {
+        self.run(move |store| async move { store.unstamp(&stamps_key, &groups).await }).await
+    }
+
+    /// See [`Store::scan`].
+    pub(crate) async fn scan(&self, start: String, cursor: u64) -> Result<Page> {
+        self.run(move |store| async move { store.scan(&start, cursor).await }).await
+    }
+
+    /// See [`Store::ping`].
+    pub(crate) async fn ping(&self) -> Result<()> {
+        self.run(|store| async move { store.ping().await }).await
+    }
+
+    /// See [`Store::close`].
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.run(|store| async move { store.close().await }).await
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        self.inner.store.describe()
+    }
+
+    /// Failed operations by kind, those that happened only.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.inner.errors.snapshot().into_iter()
+    }
+
+    async fn run<T, F>(&self, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let deadline = self.inner.deadline;
+        let op = op(Arc::clone(&self.inner.store));
+        let task = self.inner.io.spawn(async move {
+            tokio::time::timeout(deadline, op).await.unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Timeout, format!("L2 did not answer within {deadline:?}")))
+            })
+        });
+        let result = task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::NotInstalled, "the cache is closed")));
+        if let Err(error) = &result {
+            self.inner.errors.count(error.kind());
+            tracing::debug!(error = %error, "L2 operation failed");
+        }
+        result
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("store", &self.describe()).field("deadline", &self.inner.deadline).finish()
+    }
+}
+
+/// Failed operations by kind.
+#[derive(Default)]
+struct Errors([AtomicU64; KINDS.len()]);
+
+const KINDS: [(ErrorKind, &str); 8] = [
+    (ErrorKind::Unavailable, "unavailable"),
+    (ErrorKind::Timeout, "timeout"),
+    (ErrorKind::Overloaded, "overloaded"),
+    (ErrorKind::Refused, "refused"),
+    (ErrorKind::WrongType, "wrong_type"),
+    (ErrorKind::Protocol, "protocol"),
+    (ErrorKind::Io, "io"),
+    (ErrorKind::NotInstalled, "closed"),
+];
+
+impl Errors {
+    fn count(&self, kind: ErrorKind) {
+        if let Some(at) = KINDS.iter().position(|(known, _)| *known == kind) {
+            self.0[at].fetch_add(1, Relaxed);
+        }
+    }
+
+    fn snapshot(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.0.iter().map(|count| count.load(Relaxed));
+        KINDS.iter().map(|(_, name)| *name).zip(counts).filter(|(_, count)| *count > 0).collect()
+    }
+}

@@ -1,0 +1,118 @@
+//! An entry of L1: a typed value, and all that decides whether it may still be served.
+
+use std::any::Any;
+use std::fmt;
+use std::mem::size_of;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::AcqRel};
+
+use crate::stats::{Counters, Event};
+use crate::time::Moment;
+
+/// What an entry costs beside its value and key: the entry's own fields, two reference counts, the engine's node.
+const OVERHEAD: usize = 160;
+
+/// The marks an entry carries from before its load began; a moved one makes it stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// Of the whole cache: moved by `clear()`.
+    pub(crate) epoch: u32,
+    /// Of the prefix: moved by `invalidate_prefix()`.
+    pub(crate) generation: u32,
+}
+
+/// A value with its deadline and marks. Only here is it decided whether an entry is fresh.
+pub(crate) struct Entry<V: ?Sized = dyn Any + Send + Sync> {
+    expires: Moment,
+    marks: Marks,
+    place: Place,
+    value: V,
+}
+
+/// An entry of any type: what engines hold.
+pub(crate) type AnyEntry = Entry<dyn Any + Send + Sync>;
+
+impl AnyEntry {
+    /// An entry for `value`, whose encoded form has `encoded` bytes. `None` is a kept absence.
+    pub(crate) fn new<T: Send + Sync + 'static>(
+        value: Option<T>,
+        expires: Moment,
+        marks: Marks,
+        encoded: usize,
+        counters: &Arc<Counters>,
+    ) -> Arc<Self> {
+        let bytes = encoded + size_of::<Option<T>>() + OVERHEAD;
+        let place = Place { counters: Arc::clone(counters), bytes, expires, state: AtomicU8::new(OUTSIDE) };
+        Arc::new(Entry { expires, marks, place, value })
+    }
+
+    /// Whether it may be served: its life has not run out and neither mark has moved.
+    #[inline]
+    pub(crate) fn is_fresh(&self, now: Moment, marks: Marks) -> bool {
+        now < self.expires && self.marks == marks
+    }
+
+    /// The value, if it is a `T`.
+    #[inline]
+    pub(crate) fn value<T: 'static>(&self) -> Option<&Option<T>> {
+        self.value.downcast_ref()
+    }
+
+    /// The bytes this entry is counted as.
+    pub(crate) fn bytes(&self) -> usize {
+        self.place.bytes
+    }
+
+    /// Counted as held, from now on until it is dropped.
+    pub(super) fn admit(&self) {
+        if self.place.state.swap(HELD, AcqRel) == OUTSIDE {
+            self.place.counters.hold(1, self.place.counted_bytes());
+        }
+    }
+
+    /// Taken out on purpose: its drop is no eviction.
+    pub(super) fn release(&self) {
+        self.place.leave();
+    }
+}
+
+impl<V: ?Sized> fmt::Debug for Entry<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("expires", &self.expires).field("marks", &self.marks).finish_non_exhaustive()
+    }
+}
+
+const OUTSIDE: u8 = 0;
+const HELD: u8 = 1;
+const RELEASED: u8 = 2;
+
+/// Where the entry is: keeps the gauges right whichever way it leaves, and finds evictions, which one engine does not tell.
+struct Place {
+    counters: Arc<Counters>,
+    bytes: usize,
+    expires: Moment,
+    state: AtomicU8,
+}
+
+impl Place {
+    fn counted_bytes(&self) -> i64 {
+        i64::try_from(self.bytes).unwrap_or(i64::MAX)
+    }
+
+    /// Whether it was held until now.
+    fn leave(&self) -> bool {
+        let held = self.state.swap(RELEASED, AcqRel) == HELD;
+        if held {
+            self.counters.hold(-1, -self.counted_bytes());
+        }
+        held
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.leave() && Moment::now() < self.expires {
+            self.counters.count(Event::Eviction);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The one connection: opened when first needed, dialled by one task at a time, replaced when it broke or fell silent.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client};
+use tokio::sync::watch;
+
+use super::store::translate;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long a connection may leave everything unanswered before it is replaced: a half-open one never says so.
+const SILENCE: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A connection that reconnects by itself. MUST be used on one runtime, which its dialling tasks run on.
+pub(super) struct Connection {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    client: Client,
+    connect_timeout: Duration,
+    state: Mutex<State>,
+}
+
+enum State {
+    /// None, and no attempt before this moment; with what the last one failed of.
+    Down { retry_at: Instant, pause: Duration, reason: (ErrorKind, String) },
+    /// A task is dialling; it tells when it is done.
+    Dialling { done: watch::Receiver<()>, pause: Duration },
+    Up { connection: MultiplexedConnection, serial: u64, unanswered_since: Option<Instant> },
+    Closed,
+}
+
+impl Connection {
+    pub(super) fn new(client: Client, connect_timeout: Duration) -> Self {
+        let reason = (ErrorKind::Unavailable, "not connected yet".into());
+        let state = State::Down { retry_at: Instant::now(), pause: FIRST_PAUSE, reason };
+        Self { shared: Arc::new(Shared { client, connect_timeout, state: Mutex::new(state) }) }
+    }
+
+    /// Begins an exchange: a handle to send on, once there is a connection.
+    pub(super) async fn begin(&self) -> Result<Exchange> {
+        loop {
+            let mut done = match &mut *self.shared.lock() {
+                State::Up { connection, serial, unanswered_since } => {
+                    unanswered_since.get_or_insert_with(Instant::now);
+                    let shared = Arc::clone(&self.shared);
+                    return Ok(Exchange { connection: connection.clone(), serial: *serial, shared, answered: false });
+                }
+                State::Closed => return Err(Error::new(ErrorKind::Unavailable, "the connection to Redis is closed")),
+                State::Dialling { done, .. } => done.clone(),
+                State::Down { retry_at, reason: (kind, text), .. } if Instant::now() < *retry_at => {
+                    return Err(Error::new(*kind, text.clone()));
+                }
+                down @ State::Down { .. } => {
+                    let (tell, done) = watch::channel(());
+                    let pause = match down {
+                        State::Down { pause, .. } => *pause,
+                        _ => FIRST_PAUSE,
+                    };
+                    *down = State::Dialling { done: done.clone(), pause };
+                    tokio::spawn(dial(Arc::clone(&self.shared), tell));
+                    done
+                }
+            };
+            // An error means that the task is gone, and the state says why.
+            let _ = done.changed().await;
+        }
+    }
+
+    pub(super) fn close(&self) {
+        *self.shared.lock() = State::Closed;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Lets go of connection `serial`, if it is still the one in use.
+    fn drop_connection(&self, serial: u64, reason: &str) {
+        let mut state = self.lock();
+        if matches!(&*state, State::Up { serial: current, .. } if *current == serial) {
+            tracing::warn!(reason, "connection to Redis lost");
+            let reason = (ErrorKind::Unavailable, format!("the connection to Redis was lost: {reason}"));
+            *state = State::Down { retry_at: Instant::now(), pause: FIRST_PAUSE, reason };
+        }
+    }
+}
+
+/// Tries once to connect, and says when it is done. Runs to its end whoever waits for it.
+async fn dial(shared: Arc<Shared>, _tell: watch::Sender<()>) {
+    // Timeouts are ours: around connecting here, around each operation in `guard`.
+    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    let connecting = shared.client.get_multiplexed_async_connection_with_config(&config);
+    let result = match tokio::time::timeout(shared.connect_timeout, connecting).await {
+        Ok(result) => result.map_err(translate),
+        Err(_) => {
+            let text = format!("Redis did not accept a connection within {:?}", shared.connect_timeout);
+            Err(Error::new(ErrorKind::Unavailable, text))
+        }
+    };
+    let mut state = shared.lock();
+    let State::Dialling { pause, .. } = &*state else { return };
+    let pause = *pause;
+    *state = match result {
+        Ok(connection) => {
+            tracing::info!("connected to Redis");
+            State::Up { connection, serial: fastrand::u64(..), unanswered_since: None }
+        }
+        Err(error) => {
+            // Once per outage, not once per attempt.
+            if pause == FIRST_PAUSE {
+                tracing::warn!(%error, "cannot connect to Redis; calls go on without it");
+            }
+            let jittered = pause.mul_f64(0.75 + fastrand::f64() / 4.0);
+            let reason = (error.kind(), error.to_string());
+            State::Down { retry_at: Instant::now() + jittered, pause: (pause * 2).min(LONGEST_PAUSE), reason }
+        }
+    };
+}
+
+/// One exchange of commands and answers. Dropped unanswered, it is the sign by which a silent connection is found.
+pub(super) struct Exchange {
+    pub(super) connection: MultiplexedConnection,
+    serial: u64,
+    shared: Arc<Shared>,
+    answered: bool,
+}
+
+impl Exchange {
+    /// Notes how the exchange went: an answer, also an unwelcome one, or a broken connection.
+    pub(super) fn ended(mut self, error: Option<&redis::RedisError>) {
+        self.answered = true;
+        if let Some(error) = error.filter(|error| error.is_io_error() || error.is_unrecoverable_error()) {
+            self.shared.drop_connection(self.serial, error.category());
+            return;
+        }
+        if let State::Up { serial, unanswered_since, .. } = &mut *self.shared.lock()
+            && *serial == self.serial
+        {
+            *unanswered_since = None;
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        let silent = match &*self.shared.lock() {
+            State::Up { serial, unanswered_since: Some(since), .. } => {
+                *serial == self.serial && since.elapsed() >= SILENCE
+            }
+            _ => false,
+        };
+        if silent {
+            self.shared.drop_connection(self.serial, "no answer for a second");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The L2 contract in Redis's commands.
+
+use std::time::Duration;
+
+use redis::{Cmd, ErrorKind as RedisKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind, Value, cmd, pipe};
+
+use super::Redis;
+use super::connection::Connection;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::{Found, Op, Page, Reading, Store};
+
+/// Keys a page of `SCAN` looks at.
+const SCAN_COUNT: usize = 512;
+
+/// Gives each field without a value the fresh one offered, and answers what holds now.
+const STAMP: &str = include_str!("stamp.lua");
+
+pub(crate) struct RedisStore {
+    connection: Connection,
+    address: String,
+    stamp: Script,
+}
+
+impl RedisStore {
+    pub(crate) fn new(redis: &Redis) -> Self {
+        let connection = Connection::new(redis.client.clone(), redis.connect_timeout);
+        Self { connection, address: redis.info().addr().to_string(), stamp: Script::new(STAMP) }
+    }
+
+    async fn one<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+        let mut exchange = self.connection.begin().await?;
+        let result = exchange.connection.send_packed_command(command).await;
+        exchange.ended(result.as_ref().err());
+        let value = result.and_then(Value::extract_error).map_err(translate)?;
+        convert(value)
+    }
+
+    async fn many(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        let mut exchange = self.connection.begin().await?;
+        let result = exchange.connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
+        exchange.ended(result.as_ref().err());
+        result.map_err(translate)
+    }
+
+    async fn read(&self, key: &str, stamps_key: &str, groups: &[String]) -> Result<Reading> {
+        let mut pipeline = pipe();
+        pipeline.cmd("GET").arg(key).cmd("PTTL").arg(key);
+        if !groups.is_empty() {
+            pipeline.cmd("HMGET").arg(stamps_key).arg(groups);
+        }
+        let mut values = self.many(&pipeline).await?.into_iter();
+        let mut next = || values.next().unwrap_or(Value::Nil).extract_error().map_err(translate);
+        let (bytes, remaining) = (next(), next()?);
+        let stamps = if groups.is_empty() { Vec::new() } else { convert(next()?)? };
+        let found = match bytes {
+            Err(error) => return Err(error),
+            Ok(Value::Nil) => None,
+            Ok(bytes) => Some(Found { bytes: convert(bytes)?, remaining: remaining_life(&remaining) }),
+        };
+        Ok(Reading { found, stamps })
+    }
+
+    async fn stamp(&self, stamps_key: &str, groups: &[String], fresh: &[u64]) -> Result<Vec<u64>> {
+        let mut call = self.stamp.key(stamps_key);
+        for (group, stamp) in groups.iter().zip(fresh) {
+            call.arg(group).arg(*stamp);
+        }
+        let mut exchange = self.connection.begin().await?;
+        let result: Result<Vec<u64>, RedisError> = call.invoke_async(&mut exchange.connection).await;
+        exchange.ended(result.as_ref().err());
+        result.map_err(translate)
+    }
+
+    async fn scan(&self, start: &str, cursor: u64) -> Result<Page> {
+        let mut command = cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(format!("{}*", escape(start))).arg("COUNT").arg(SCAN_COUNT);
+        let (next, keys): (u64, Vec<String>) = self.one(&command).await?;
+        Ok(Page { keys, next: (next != 0).then_some(next) })
+    }
+}
+
+impl Store for RedisStore {
+    fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading> {
+        Box::pin(self.read(key, stamps_key, groups))
+    }
+
+    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
+        Box::pin(async move { self.one(cmd("SET").arg(key).arg(bytes).arg("PX").arg(millis(life))).await })
+    }
+
+    fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()> {
+        Box::pin(async move {
+            match keys {
+                [] => Ok(()),
+                keys => self.one::<u64>(cmd("UNLINK").arg(keys)).await.map(drop),
+            }
+        })
+    }
+
+    fn stamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String], fresh: &'a [u64]) -> Op<'a, Vec<u64>> {
+        Box::pin(self.stamp(stamps_key, groups, fresh))
+    }
+
+    fn groups<'a>(&'a self, stamps_key: &'a str) -> Op<'a, Vec<String>> {
+        Box::pin(async move { self.one(cmd("HKEYS").arg(stamps_key)).await })
+    }
+
+    fn unstamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, ()> {
+        Box::pin(async move {
+            match groups {
+                [] => Ok(()),
+                groups => self.one::<u64>(cmd("HDEL").arg(stamps_key).arg(groups)).await.map(drop),
+            }
+        })
+    }
+
+    fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page> {
+        Box::pin(self.scan(start, cursor))
+    }
+
+    fn ping(&self) -> Op<'_, ()> {
+        Box::pin(async move { self.one::<String>(&cmd("PING")).await.map(drop) })
+    }
+
+    fn close(&self) -> Op<'_, ()> {
+        Box::pin(async move {
+            self.connection.close();
+            Ok(())
+        })
+    }
+
+    fn describe(&self) -> String {
+        format!("redis ({})", self.address)
+    }
+}
+
+/// `PX` takes at least 1.
+fn millis(life: Duration) -> u64 {
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64)
+}
+
+/// `PTTL` answers -1 for a key without a life, -2 for none: the key lapsed after the `GET`.
+fn remaining_life(pttl: &Value) -> Option<Duration> {
+    match pttl {
+        Value::Int(-1) => None,
+        Value::Int(millis) => Some(Duration::from_millis(u64::try_from(*millis).unwrap_or(0))),
+        _ => Some(Duration::ZERO),
+    }
+}
+
+/// The glob characters of `MATCH`, taken literally.
+fn escape(start: &str) -> String {
+    let mut escaped = String::with_capacity(start.len());
+    for character in start.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
+    T::from_redis_value(value).map_err(|error| {
+        Error::new(ErrorKind::Protocol, "Redis answered with something else than asked for").with_source(error)
+    })
+}
+
+/// Redis's error as ours: what it means to a cache.
+pub(super) fn translate(error: RedisError) -> Error {
+    let kind = match error.kind() {
+        RedisKind::AuthenticationFailed | RedisKind::Server(ServerErrorKind::NoPerm) => ErrorKind::Refused,
+        RedisKind::Server(
+            ServerErrorKind::BusyLoading
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ReadOnly
+            | ServerErrorKind::TryAgain,
+        ) => ErrorKind::Overloaded,
+        RedisKind::Io => ErrorKind::Unavailable,
+        _ if error.is_io_error() || error.is_connection_dropped() => ErrorKind::Unavailable,
+        _ => by_code(error.code()),
+    };
+    let text = match error.code() {
+        Some(code) => format!("Redis answered {code}"),
+        None => format!("Redis: {}", error.category()),
+    };
+    Error::new(kind, text).with_source(error)
+}
+
+fn by_code(code: Option<&str>) -> ErrorKind {
+    match code {
+        Some("WRONGTYPE") => ErrorKind::WrongType,
+        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => ErrorKind::Refused,
+        Some("OOM" | "BUSY" | "MISCONF" | "LOADING" | "NOREPLICAS") => ErrorKind::Overloaded,
+        _ => ErrorKind::Protocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn glob_characters_of_a_prefix_are_literal() {
+        assert_eq!(escape("a*b?[c]\\"), "a\\*b\\?\\[c\\]\\\\");
+    }
+
+    #[test]
+    fn a_life_is_at_least_a_millisecond_and_fits_redis() {
+        assert_eq!(millis(Duration::ZERO), 1);
+        assert_eq!(millis(Duration::MAX), i64::MAX as u64);
+    }
+
+    #[test]
+    fn a_key_that_lapsed_between_get_and_pttl_has_no_life_left() {
+        assert_eq!(remaining_life(&Value::Int(-2)), Some(Duration::ZERO));
+        assert_eq!(remaining_life(&Value::Int(-1)), None);
+    }
+}

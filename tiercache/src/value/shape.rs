@@ -1,0 +1,340 @@
+//! Return shapes: what of a function's output is kept, found by type and not by spelling.
+//!
+//! [`Returns`] is a ladder: inherent methods are found before those of the `Deref` target, so the first rung whose type
+//! and bounds fit answers. An alias is its type; a bare type parameter fits only the last rung, a plain value.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use super::Cacheable;
+
+/// An error of a load that its waiters share.
+pub(crate) type SharedError = Arc<dyn Any + Send + Sync>;
+
+/// What a body's output means to the cache.
+#[derive(Debug)]
+pub enum Kept<'a, T> {
+    /// A value to keep.
+    Value(&'a T),
+    /// There is none (`None`): kept only if the policy has a `none_ttl`.
+    Absent,
+    /// An error: never kept.
+    Failed,
+}
+
+/// How an output is taken apart and put together again.
+///
+/// MUST hold: `hit(Some(v))` gives an output whose `keep` is `Value(v)`.
+pub trait Shape: Copy {
+    /// What the function returns.
+    type Output;
+    /// What is stored of it.
+    type Value: Cacheable;
+
+    /// The output for a stored value, or for a kept absence; `None` if this shape has no absence.
+    fn hit(stored: Option<Self::Value>) -> Option<Self::Output>;
+
+    /// What of this output is kept.
+    fn keep(output: &Self::Output) -> Kept<'_, Self::Value>;
+
+    /// The error of this output, if waiters can share it.
+    fn share(_output: &Self::Output) -> Option<Arc<dyn Any + Send + Sync>> {
+        None
+    }
+
+    /// The output made of another caller's shared error.
+    fn joined(_error: &(dyn Any + Send + Sync)) -> Option<Self::Output> {
+        None
+    }
+}
+
+/// Says that a shape stores `T`: links a function to its typed address.
+#[diagnostic::on_unimplemented(
+    message = "what this function returns is stored as another type than `{T}`",
+    label = "the companion's type was read from the spelling as `{T}`",
+    note = "an alias hides the stored type: name it with `value = …`, or make no companion with `entry = false`"
+)]
+pub trait Stores<T> {}
+
+macro_rules! shapes {
+    ($($(#[$doc:meta])* $name:ident<$($param:ident),+> stores $value:ident;)+) => {$(
+        $(#[$doc])*
+        pub struct $name<$($param),+>(PhantomData<fn() -> ($($param,)+)>);
+
+        impl<$($param),+> Clone for $name<$($param),+> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<$($param),+> Copy for $name<$($param),+> {}
+
+        impl<$($param),+> fmt::Debug for $name<$($param),+> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+
+        impl<$($param),+> Stores<$value> for $name<$($param),+> {}
+
+        impl<$($param),+> $name<$($param),+> {
+            /// This shape, if it stores `V`.
+            pub fn of<V>(self) -> Self
+            where
+                Self: Stores<V>,
+            {
+                self
+            }
+        }
+    )+};
+}
+
+shapes! {
+    /// `T`.
+    Plain<T> stores T;
+    /// `Option<T>`.
+    OptionOf<T> stores T;
+    /// `Result<T, E>`; waiters of a failed load run their own.
+    ResultOf<T, E> stores T;
+    /// `Result<T, E>` whose error the waiters share.
+    SharedResultOf<T, E> stores T;
+    /// `Result<Option<T>, E>`; waiters of a failed load run their own.
+    ResultOptionOf<T, E> stores T;
+    /// `Result<Option<T>, E>` whose error the waiters share.
+    SharedResultOptionOf<T, E> stores T;
+}
+
+impl<T: Cacheable> Shape for Plain<T> {
+    type Output = T;
+    type Value = T;
+
+    fn hit(stored: Option<T>) -> Option<T> {
+        stored
+    }
+
+    fn keep(output: &T) -> Kept<'_, T> {
+        Kept::Value(output)
+    }
+}
+
+impl<T: Cacheable> Shape for OptionOf<T> {
+    type Output = Option<T>;
+    type Value = T;
+
+    fn hit(stored: Option<T>) -> Option<Option<T>> {
+        Some(stored)
+    }
+
+    fn keep(output: &Option<T>) -> Kept<'_, T> {
+        output.as_ref().map_or(Kept::Absent, Kept::Value)
+    }
+}
+
+impl<T: Cacheable, E> Shape for ResultOf<T, E> {
+    type Output = Result<T, E>;
+    type Value = T;
+
+    fn hit(stored: Option<T>) -> Option<Result<T, E>> {
+        stored.map(Ok)
+    }
+
+    fn keep(output: &Result<T, E>) -> Kept<'_, T> {
+        output.as_ref().map_or(Kept::Failed, Kept::Value)
+    }
+}
+
+impl<T: Cacheable, E> Shape for ResultOptionOf<T, E> {
+    type Output = Result<Option<T>, E>;
+    type Value = T;
+
+    fn hit(stored: Option<T>) -> Option<Result<Option<T>, E>> {
+        Some(Ok(stored))
+    }
+
+    fn keep(output: &Result<Option<T>, E>) -> Kept<'_, T> {
+        match output {
+            Ok(value) => value.as_ref().map_or(Kept::Absent, Kept::Value),
+            Err(_) => Kept::Failed,
+        }
+    }
+}
+
+impl<T: Cacheable, E: Clone + Send + Sync + 'static> Shape for SharedResultOf<T, E> {
+    type Output = Result<T, E>;
+    type Value = T;
+
+    fn hit(stored: Option<T>) -> Option<Result<T, E>> {
+        ResultOf::<T, E>::hit(stored)
+    }
+
+    fn keep(output: &Result<T, E>) -> Kept<'_, T> {
+        ResultOf::<T, E>::keep(output)
+    }
+
+    fn share(output: &Result<T, E>) -> Option<SharedError> {
+        share(output)
+    }
+
+    fn joined(error: &(dyn Any + Send + Sync)) -> Option<Result<T, E>> {
+        joined(error)
+    }
+}
+
+impl<T: Cacheable, E: Clone + Send + Sync + 'static> Shape for SharedResultOptionOf<T, E> {
+    type Output = Result<Option<T>, E>;
+    type Value = T;
+
+    fn hit(stored: Option<T>) -> Option<Result<Option<T>, E>> {
+        ResultOptionOf::<T, E>::hit(stored)
+    }
+
+    fn keep(output: &Result<Option<T>, E>) -> Kept<'_, T> {
+        ResultOptionOf::<T, E>::keep(output)
+    }
+
+    fn share(output: &Result<Option<T>, E>) -> Option<SharedError> {
+        share(output)
+    }
+
+    fn joined(error: &(dyn Any + Send + Sync)) -> Option<Result<Option<T>, E>> {
+        joined(error)
+    }
+}
+
+fn share<T, E: Clone + Send + Sync + 'static>(output: &Result<T, E>) -> Option<SharedError> {
+    output.as_ref().err().map(|error| Arc::new(error.clone()) as SharedError)
+}
+
+fn joined<T, E: Clone + 'static>(error: &(dyn Any + Send + Sync)) -> Option<Result<T, E>> {
+    error.downcast_ref::<E>().map(|error| Err(error.clone()))
+}
+
+macro_rules! rungs {
+    ($($(#[$doc:meta])* $rung:ident => $next:ident;)+) => {$(
+        $(#[$doc])*
+        pub struct $rung<R>(PhantomData<fn() -> R>);
+
+        impl<R> fmt::Debug for $rung<R> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($rung))
+            }
+        }
+
+        impl<R> Deref for $rung<R> {
+            type Target = $next<R>;
+
+            fn deref(&self) -> &$next<R> {
+                const { &$next(PhantomData) }
+            }
+        }
+    )+};
+}
+
+rungs! {
+    /// The top of the ladder: `Result<Option<T>, E>` with an error that can be shared.
+    Returns => ReturnsResultOption;
+    /// `Result<Option<T>, E>`.
+    ReturnsResultOption => ReturnsSharedResult;
+    /// `Result<T, E>` with an error that can be shared.
+    ReturnsSharedResult => ReturnsEither;
+    /// `Result<T, E>` or `Option<T>`.
+    ReturnsEither => ReturnsPlain;
+}
+
+/// The last rung: anything is a plain value.
+pub struct ReturnsPlain<R>(PhantomData<fn() -> R>);
+
+impl<R> fmt::Debug for ReturnsPlain<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReturnsPlain")
+    }
+}
+
+impl<R> Returns<R> {
+    /// The ladder for the return type `R`.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+impl<T, E: Clone + Send + Sync + 'static> Returns<Result<Option<T>, E>> {
+    /// The shape found by type.
+    pub const fn shape(&self) -> SharedResultOptionOf<T, E> {
+        SharedResultOptionOf(PhantomData)
+    }
+}
+
+impl<T, E> ReturnsResultOption<Result<Option<T>, E>> {
+    /// The shape found by type.
+    pub const fn shape(&self) -> ResultOptionOf<T, E> {
+        ResultOptionOf(PhantomData)
+    }
+}
+
+impl<T, E: Clone + Send + Sync + 'static> ReturnsSharedResult<Result<T, E>> {
+    /// The shape found by type.
+    pub const fn shape(&self) -> SharedResultOf<T, E> {
+        SharedResultOf(PhantomData)
+    }
+}
+
+impl<T, E> ReturnsEither<Result<T, E>> {
+    /// The shape found by type.
+    pub const fn shape(&self) -> ResultOf<T, E> {
+        ResultOf(PhantomData)
+    }
+}
+
+impl<T> ReturnsEither<Option<T>> {
+    /// The shape found by type.
+    pub const fn shape(&self) -> OptionOf<T> {
+        OptionOf(PhantomData)
+    }
+}
+
+impl<T> ReturnsPlain<T> {
+    /// The shape found by type.
+    pub const fn shape(&self) -> Plain<T> {
+        Plain(PhantomData)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Alias<T> = Result<T, String>;
+
+    struct NotClone;
+
+    fn name(shape: impl fmt::Debug) -> String {
+        format!("{shape:?}")
+    }
+
+    #[test]
+    fn the_shape_is_found_by_type() {
+        assert_eq!(name(Returns::<Alias<u8>>::NEW.shape()), "SharedResultOf");
+        assert_eq!(name(Returns::<Alias<Option<u8>>>::NEW.shape()), "SharedResultOptionOf");
+        assert_eq!(name(Returns::<Result<u8, NotClone>>::NEW.shape()), "ResultOf");
+        assert_eq!(name(Returns::<std::io::Result<Option<u8>>>::NEW.shape()), "ResultOptionOf");
+        assert_eq!(name(Returns::<Option<u8>>::NEW.shape()), "OptionOf");
+        assert_eq!(name(Returns::<Vec<u8>>::NEW.shape()), "Plain");
+    }
+
+    #[test]
+    fn a_bare_type_parameter_is_a_plain_value() {
+        fn shape_of<T>() -> String {
+            name(Returns::<T>::NEW.shape())
+        }
+        assert_eq!(shape_of::<Option<u8>>(), "Plain");
+    }
+
+    #[test]
+    fn a_hit_is_kept_as_what_it_was() {
+        let output = SharedResultOptionOf::<u8, String>::hit(Some(7)).unwrap();
+        assert!(matches!(SharedResultOptionOf::<u8, String>::keep(&output), Kept::Value(7)));
+        assert!(matches!(OptionOf::<u8>::keep(&None), Kept::Absent));
+        assert_eq!(Plain::<u8>::hit(None), None);
+    }
+}
