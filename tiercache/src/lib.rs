@@ -29,6 +29,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use key::Key;
 pub use l1::L1;
 pub use stats::{Counts, Latency, Source, Stats};
+#[cfg(feature = "embedded")]
+pub use store::embedded::Embedded;
+#[cfg(feature = "test-util")]
+pub use store::memory::Memory;
 #[cfg(feature = "redis")]
 pub use store::redis::Redis;
 pub use value::{Cacheable, KeyPart};

@@ -11,15 +11,12 @@ use std::time::Duration;
 pub(crate) struct Moment(u64);
 
 impl Moment {
-    /// The moment that never comes.
-    pub(crate) const NEVER: Self = Self(u64::MAX);
-
     #[inline]
     pub(crate) fn now() -> Self {
         Self(clock::nanos())
     }
 
-    /// This moment, `life` later; saturates at [`Moment::NEVER`].
+    /// This moment, `life` later; saturates.
     pub(crate) fn after(self, life: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(life.as_nanos()).unwrap_or(u64::MAX)))
     }
@@ -81,7 +78,7 @@ mod tests {
     #[test]
     fn moments_saturate_instead_of_wrapping() {
         let now = Moment::now();
-        assert_eq!(now.after(Duration::MAX), Moment::NEVER);
+        assert_eq!(now.after(Duration::MAX), now.after(Duration::MAX).after(Duration::MAX));
         assert_eq!(now.since(now.after(Duration::from_secs(1))), Duration::ZERO);
         assert_eq!(now.after(Duration::from_secs(1)).since(now), Duration::from_secs(1));
     }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::codec::Codec;
-use crate::codec::envelope::Reject;
+use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
 use crate::error::{Error, Result};
 use crate::flight::Flights;
@@ -31,19 +30,20 @@ const DEFAULT_MAX_VALUE_BYTES: usize = 8 << 20;
 
 /// The second tier: made from [`Redis`](crate::Redis), [`Embedded`](crate::Embedded), or, for tests, `Memory`.
 pub struct L2 {
-    store: Arc<dyn Store>,
+    /// A store that cannot be opened is found at `build()`.
+    store: Result<Arc<dyn Store>>,
 }
 
 impl L2 {
     #[allow(dead_code, reason = "unused when no L2 is compiled in")]
     fn of(store: impl Store) -> Self {
-        Self { store: Arc::new(store) }
+        Self { store: Ok(Arc::new(store)) }
     }
 }
 
 impl fmt::Debug for L2 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("L2").field(&self.store.describe()).finish()
+        f.debug_tuple("L2").field(&self.store.as_ref().map(|store| store.describe())).finish()
     }
 }
 
@@ -51,6 +51,20 @@ impl fmt::Debug for L2 {
 impl From<crate::Redis> for L2 {
     fn from(redis: crate::Redis) -> Self {
         Self::of(crate::store::redis::RedisStore::new(&redis))
+    }
+}
+
+#[cfg(feature = "embedded")]
+impl From<crate::Embedded> for L2 {
+    fn from(embedded: crate::Embedded) -> Self {
+        Self { store: embedded.into_store().map(|store| Arc::new(store) as Arc<dyn Store>) }
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl From<crate::Memory> for L2 {
+    fn from(memory: crate::Memory) -> Self {
+        Self::of(memory)
     }
 }
 
@@ -144,7 +158,8 @@ impl CacheBuilder {
         let deadline = positive("l2_deadline", self.l2_deadline.unwrap_or(DEFAULT_L2_DEADLINE))?;
         let wait_limit = positive("wait_limit", self.wait_limit.unwrap_or(DEFAULT_WAIT_LIMIT))?;
         let io = Arc::new(Io::start()?);
-        let l2 = self.l2.map(|l2| Guard::new(Arc::clone(&io), l2.store, deadline));
+        let store = self.l2.map(|l2| l2.store).transpose()?;
+        let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, deadline));
         let inner = Inner {
             stamps_key: format!("{namespace}:@groups").into(),
             namespace,

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest as _, Sha256};
-
-use crate::codec::Codec;
-use crate::codec::envelope::{self, Header, Reject};
+use crate::codec::envelope::{self, Header, hash_key};
+use crate::codec::{Codec, Reject};
 use crate::error::{ErrorKind, Result};
 use crate::stats::Timed;
 use crate::store::Reading;
@@ -58,7 +56,8 @@ fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Fetched {
     let Some(found) = found else { return Fetched::Missing { stamps } };
     match accept(request, key, &found.bytes, &stamps) {
         Ok((header, payload_at)) => {
-            let life = found.remaining.map_or(header.hard_life, |remaining| remaining.min(header.hard_life));
+            let whole = Duration::from_millis(header.hard_ms);
+            let life = found.remaining.map_or(whole, |remaining| remaining.min(whole));
             Fetched::Found { header, bytes: found.bytes, payload_at, life, stamps }
         }
         Err(reject) => {
@@ -74,7 +73,7 @@ fn accept(request: &Request, key: &str, bytes: &[u8], stamps: &[Option<u64>]) ->
         return Err(Reject::TooLarge);
     }
     let (header, payload) = envelope::open(bytes)?;
-    if header.key_hash != key_hash(key) {
+    if header.key_hash != hash_key(key) {
         return Err(Reject::OtherKey);
     }
     if header.version != request.terms.version {
@@ -128,9 +127,4 @@ pub(super) fn decode<T: Cacheable>(header: &Header, payload: &[u8]) -> Result<Op
     let value: T = codec.decode(payload).map_err(|_| Reject::Decode)?;
     let printed = print(&value, codec.is_human_readable()).map_err(|_| Reject::Print)?;
     if printed.hash == header.print { Ok(Some(value)) } else { Err(Reject::Print) }
-}
-
-/// What an envelope says of the key it was stored under.
-pub(super) fn key_hash(key: &str) -> [u8; 32] {
-    Sha256::digest(key).into()
 }

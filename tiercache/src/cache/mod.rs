@@ -33,8 +33,7 @@ pub(crate) use region::{Region, Spec};
 pub(crate) use request::{Mode, Report, Request, tell};
 pub(crate) use write::set;
 
-use crate::codec::Codec;
-use crate::codec::envelope::Reject;
+use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
 use crate::error::Error;
 use crate::flight::Flights;

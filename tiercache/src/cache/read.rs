@@ -34,9 +34,15 @@ impl Cache {
     /// Looks in L1: the whole of a hit.
     #[inline]
     pub(crate) fn look<T: Cacheable>(&self, region: &Region, digest: &Digest) -> Option<Option<T>> {
+        self.fresh(region, digest)?.value::<T>().cloned()
+    }
+
+    /// The entry of L1, if it may be served.
+    #[inline]
+    fn fresh(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
         let entry = region.named.l1.get(digest)?;
         let marks = Marks { epoch: self.fence().epoch(), generation: region.generation() };
-        if entry.is_fresh(Moment::now(), marks) { entry.value::<T>().cloned() } else { None }
+        entry.is_fresh(Moment::now(), marks).then_some(entry)
     }
 }
 
@@ -121,8 +127,11 @@ where
     F: Future<Output = S::Output>,
 {
     // Another load may have ended between this call's look and its lead.
-    if let Some(output) = request.cache.look(&request.region, &request.digest).and_then(S::hit) {
-        return (output, Source::L1, None);
+    if let Some(entry) = request.cache.fresh(&request.region, &request.digest) {
+        let shared = Shared::Value(entry);
+        if let Some(output) = joined::<S>(&shared) {
+            return (output, Source::L1, Some(shared));
+        }
     }
     let begun = request.begin();
     let fetched = fetch(request).await;

@@ -3,8 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::coherence::fence::Place;
-use crate::error::Result;
-use crate::key::{Digest, Key, l2_key};
+use crate::key::{Digest, l2_key};
 use crate::l1::Marks;
 use crate::stats::{Event, Source};
 
@@ -54,11 +53,6 @@ impl Request {
     /// The key in L2.
     pub(crate) fn l2_key(&self) -> Arc<str> {
         l2_key(self.cache.namespace(), &self.region.prefix, &self.digest).into()
-    }
-
-    /// The key, for people.
-    pub(crate) fn key(&self) -> Result<Key> {
-        Ok(Key::from_digest(self.region.prefix.clone(), self.digest))
     }
 
     /// This request's place at the fence, and the marks that an entry loaded from now on carries.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
-use crate::codec::envelope::{self, Header};
+use crate::codec::envelope::{self, Header, hash_key};
 use crate::error::{Error, Result};
 use crate::l1::AnyEntry;
 use crate::stats::{Event, Timed};
@@ -12,7 +12,7 @@ use crate::time::Moment;
 use crate::value::Cacheable;
 use crate::value::print::print;
 
-use super::fetch::{Decoded, decode, key_hash};
+use super::fetch::{Decoded, decode};
 use super::request::{Begun, Request};
 
 /// What a load gave.
@@ -138,10 +138,10 @@ fn seal<T: Cacheable>(
         codec: codec.id(),
         version: request.terms.version,
         print: 0,
-        key_hash: key_hash(&request.l2_key()),
-        soft_life: life,
-        hard_life: life,
-        load_time,
+        key_hash: hash_key(&request.l2_key()),
+        soft_ms: millis(life),
+        hard_ms: millis(life),
+        load_us: u64::try_from(load_time.as_micros()).unwrap_or(u64::MAX),
         nonce: fastrand::u64(..),
         stamps,
     };
@@ -176,6 +176,10 @@ fn seal_with<T: Cacheable>(request: &Request, codec: Codec, header: &Header, val
         return Err(Error::new(crate::ErrorKind::Encode, "values of this type do not come back from the codec equal"));
     }
     Ok(Sealed { bytes, encoded })
+}
+
+fn millis(life: Duration) -> u64 {
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn no_codec() -> Error {

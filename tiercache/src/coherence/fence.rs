@@ -97,7 +97,7 @@ mod tests {
     fn digest(last: u8) -> Digest {
         let mut bytes = [0; 32];
         bytes[31] = last;
-        Digest::from_bytes(bytes)
+        Digest::new(bytes)
     }
 
     #[test]

@@ -52,11 +52,10 @@ impl<K: Hash + Eq + Clone, V: Clone> Lead<K, V> {
 
     /// Ends the load. Waiters get `value`, or without one each run their own.
     pub(crate) fn end(self, value: Option<V>) {
-        // A lead that was lost ends nothing.
-        if self.slot.is_led_by(self.id) {
-            // First out of the table: who arrives after the end must not find a load that is over.
+        // First ended, then out of the table: who finds it in between puts a new one in its place.
+        self.slot.end(self.id, value);
+        if self.slot.has_ended() {
             self.flights.retire(&self.key, &self.slot);
-            self.slot.end(self.id, value);
         }
     }
 }

@@ -82,10 +82,8 @@ impl<V: Clone> Slot<V> {
         Some(Enlisted { id, unwatched })
     }
 
-    /// Whether `id` still leads a load that has not ended.
-    pub(super) fn is_led_by(&self, id: u64) -> bool {
-        let state = lock(&self.state);
-        state.leader == id && matches!(state.phase, Phase::Running)
+    pub(super) fn has_ended(&self) -> bool {
+        !matches!(lock(&self.state).phase, Phase::Running)
     }
 
     /// What waiter `id` is to do; keeps its waker if that is to wait.
@@ -125,10 +123,11 @@ impl<V: Clone> Slot<V> {
         nobody
     }
 
-    /// Ends the load, if `id` still leads it, and wakes all waiters.
+    /// Ends the load and wakes all waiters. One who has lost the lead ends it only with a value: that is as good as another's.
     pub(super) fn end(&self, id: u64, value: Option<V>) {
         let mut state = lock(&self.state);
-        if state.leader != id || !matches!(state.phase, Phase::Running) {
+        let may_end = state.leader == id || value.is_some();
+        if !may_end || !matches!(state.phase, Phase::Running) {
             return;
         }
         state.phase = Phase::Ended(value);

@@ -19,8 +19,13 @@ impl Digest {
     }
 
     #[cfg(test)]
-    pub(super) fn new(bytes: [u8; 32]) -> Self {
+    pub(crate) fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// The 32 bytes in 64 lower-case hex digits.

@@ -7,7 +7,7 @@ const FUNCTION: &str = "tiercache function 1";
 const DIRECT: &str = "tiercache direct 1";
 
 /// What leads the hash of a key: SHA-256 of whose key it is. Computed once per function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SiteDigest([u8; 32]);
 
 impl SiteDigest {

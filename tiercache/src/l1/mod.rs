@@ -92,6 +92,11 @@ impl L1 {
         self
     }
 
+    /// The same engine, with no bound said.
+    pub(crate) fn same_engine(&self) -> Self {
+        Self::of(self.engine)
+    }
+
     fn of(engine: EngineKind) -> Self {
         Self { engine, max_entries: None, max_bytes: None }
     }

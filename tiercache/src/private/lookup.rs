@@ -153,7 +153,8 @@ impl<S: Shape> Call<S> {
         F: Future<Output = S::Output>,
     {
         match self.request {
-            Some(request) => load::<S, F>(request, body, keep).await,
+            // Boxed, so that it costs the function's future a pointer; a miss can afford it.
+            Some(request) => Box::pin(load::<S, F>(request, body, keep)).await,
             None => {
                 tell(self.report.as_ref(), Source::Bypass);
                 body.await

@@ -1,1 +1,201 @@
 //! L2 in memory, for tests.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Found, Op, Page, Reading, Store};
+use crate::error::Result;
+
+/// How many keys a page of a scan looks at.
+const PAGE_KEYS: usize = 512;
+
+/// An L2 in this process's memory, for tests: no server, no file, nothing left behind.
+///
+/// Clones are the same store, so that several caches can share one as instances share a Redis. Lives are kept by the real
+/// clock: pausing tokio's moves L1 only. Nothing bounds it.
+#[derive(Clone, Default)]
+pub struct Memory {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    entries: HashMap<String, Entry>,
+    /// Keys in the order in which they came: a cursor is a place in it, and stays one while keys come and go.
+    order: BTreeMap<u64, String>,
+    stamps: BTreeMap<String, BTreeMap<String, u64>>,
+    next: u64,
+}
+
+struct Entry {
+    bytes: Vec<u8>,
+    /// `None` is for ever.
+    expires: Option<Instant>,
+    number: u64,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("entries", &self.state().entries.len()).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn read(&mut self, key: &str, hash: &str, groups: &[String]) -> Reading {
+        let now = Instant::now();
+        if self.entries.get(key).is_some_and(|entry| entry.is_expired(now)) {
+            self.remove(key);
+        }
+        let found = self.entries.get(key).map(|entry| Found {
+            bytes: entry.bytes.clone(),
+            remaining: entry.expires.map(|expires| expires.saturating_duration_since(now)),
+        });
+        let held = self.stamps.get(hash);
+        let stamps = groups.iter().map(|group| held.and_then(|held| held.get(group)).copied()).collect();
+        Reading { found, stamps }
+    }
+
+    fn write(&mut self, key: &str, bytes: Vec<u8>, life: Duration) {
+        let number = self.entries.get(key).map_or_else(
+            || {
+                self.next += 1;
+                self.next
+            },
+            |entry| entry.number,
+        );
+        let expires = Instant::now().checked_add(life);
+        self.order.insert(number, key.to_owned());
+        self.entries.insert(key.to_owned(), Entry { bytes, expires, number });
+    }
+
+    fn remove(&mut self, key: &str) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.order.remove(&entry.number);
+        }
+    }
+
+    fn stamp(&mut self, hash: &str, groups: &[String], fresh: &[u64]) -> Vec<u64> {
+        let held = self.stamps.entry(hash.to_owned()).or_default();
+        groups.iter().zip(fresh).map(|(group, fresh)| *held.entry(group.clone()).or_insert(*fresh)).collect()
+    }
+
+    fn scan(&self, start: &str, cursor: u64) -> Page {
+        let now = Instant::now();
+        let mut seen = self.order.range(cursor + 1..).take(PAGE_KEYS).peekable();
+        let mut page = Page::default();
+        while let Some((number, key)) = seen.next() {
+            let live = self.entries.get(key).is_some_and(|entry| !entry.is_expired(now));
+            if live && key.starts_with(start) {
+                page.keys.push(key.clone());
+            }
+            if seen.peek().is_none() {
+                page.next = self.order.range(number + 1..).next().map(|_| *number);
+            }
+        }
+        page
+    }
+}
+
+impl Entry {
+    fn is_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+}
+
+/// The future of something that has been done already.
+fn done<'a, T: Send + 'a>(answer: T) -> Op<'a, T> {
+    Box::pin(std::future::ready(Ok(answer) as Result<T>))
+}
+
+impl Store for Memory {
+    fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading> {
+        Box::pin(async move { Ok(self.state().read(key, stamps_key, groups)) })
+    }
+
+    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
+        Box::pin(async move {
+            self.state().write(key, bytes, life);
+            Ok(())
+        })
+    }
+
+    fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()> {
+        Box::pin(async move {
+            let mut state = self.state();
+            keys.iter().for_each(|key| state.remove(key));
+            Ok(())
+        })
+    }
+
+    fn stamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String], fresh: &'a [u64]) -> Op<'a, Vec<u64>> {
+        Box::pin(async move { Ok(self.state().stamp(stamps_key, groups, fresh)) })
+    }
+
+    fn groups<'a>(&'a self, stamps_key: &'a str) -> Op<'a, Vec<String>> {
+        Box::pin(async move {
+            let state = self.state();
+            Ok(state.stamps.get(stamps_key).map(|held| held.keys().cloned().collect()).unwrap_or_default())
+        })
+    }
+
+    fn unstamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, ()> {
+        Box::pin(async move {
+            if let Some(held) = self.state().stamps.get_mut(stamps_key) {
+                held.retain(|group, _| !groups.contains(group));
+            }
+            Ok(())
+        })
+    }
+
+    fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page> {
+        Box::pin(async move { Ok(self.state().scan(start, cursor)) })
+    }
+
+    fn ping(&self) -> Op<'_, ()> {
+        done(())
+    }
+
+    fn close(&self) -> Op<'_, ()> {
+        // Others may share it.
+        done(())
+    }
+
+    fn describe(&self) -> String {
+        "memory".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::conformance;
+
+    #[tokio::test]
+    async fn memory_keeps_the_contract_of_l2() {
+        conformance(&Memory::new()).await;
+    }
+
+    #[tokio::test]
+    async fn clones_are_the_same_store_and_closing_one_leaves_the_other() -> Result<()> {
+        let (one, other) = (Memory::new(), Memory::new());
+        let shared = one.clone();
+        one.write("k", b"v".to_vec(), Duration::from_secs(9)).await?;
+        one.close().await?;
+        assert!(shared.read("k", "s", &[]).await?.found.is_some());
+        assert!(other.read("k", "s", &[]).await?.found.is_none());
+        Ok(())
+    }
+}

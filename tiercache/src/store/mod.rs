@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use crate::error::Result;
 
+#[cfg(test)]
+mod conformance;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
 #[cfg(feature = "test-util")]

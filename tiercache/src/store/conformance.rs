@@ -1,0 +1,162 @@
+//! What every L2 must do, whatever it is made of; each store's tests run it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{Page, Store};
+
+const LONG: Duration = Duration::from_secs(60);
+/// Short, on the store's own clock; whoever waits for its end asks the store.
+const SHORT: Duration = Duration::from_millis(60);
+
+/// Checks `store`, under keys of its own: the store may be in use.
+pub(crate) async fn conformance(store: &dyn Store) {
+    let at = format!("conformance-{:016x}", fastrand::u64(..));
+    store.ping().await.expect("ping");
+    assert!(!store.describe().is_empty());
+    absent_things_are_no_errors(store, &at).await;
+    bytes_come_back_as_written_with_what_is_left_of_their_life(store, &at).await;
+    a_write_replaces_value_and_life(store, &at).await;
+    a_short_life_ends_and_the_long_one_beside_it_does_not(store, &at).await;
+    remove_takes_all_and_only_the_keys_named(store, &at).await;
+    a_stamp_holds_until_it_is_removed(store, &at).await;
+    scan_finds_every_key_under_its_start_and_no_other(store, &at).await;
+    scan_finds_the_keys_that_stay_while_others_come_and_go(store, &at).await;
+}
+
+fn names(of: &[&str]) -> Vec<String> {
+    of.iter().map(|name| (*name).to_owned()).collect()
+}
+
+async fn bytes_at(store: &dyn Store, key: &str) -> Option<Vec<u8>> {
+    store.read(key, "none", &[]).await.expect("read").found.map(|found| found.bytes)
+}
+
+async fn absent_things_are_no_errors(store: &dyn Store, at: &str) {
+    let (key, hash) = (format!("{at}:absent"), format!("{at}:no-groups"));
+    let reading = store.read(&key, &hash, &names(&["a", "b"])).await.expect("read");
+    assert_eq!((reading.found, reading.stamps), (None, vec![None, None]));
+    store.remove(std::slice::from_ref(&key)).await.expect("remove an absent key");
+    store.remove(&[]).await.expect("remove nothing");
+    store.unstamp(&hash, &names(&["a"])).await.expect("unstamp an absent group");
+    store.unstamp(&hash, &[]).await.expect("unstamp nothing");
+    assert_eq!(store.stamp(&hash, &[], &[]).await.expect("stamp nothing"), Vec::<u64>::new());
+    assert_eq!(store.groups(&hash).await.expect("groups"), Vec::<String>::new());
+    assert_eq!(all(store, &format!("{at}:absent")).await, BTreeSet::new());
+}
+
+async fn bytes_come_back_as_written_with_what_is_left_of_their_life(store: &dyn Store, at: &str) {
+    let every_byte: Vec<u8> = (0..=255).collect();
+    for (name, bytes) in [("empty", vec![]), ("bytes", every_byte), ("large", vec![7; 300_000])] {
+        let key = format!("{at}:value:{name}");
+        store.write(&key, bytes.clone(), LONG).await.expect("write");
+        let found = store.read(&key, "none", &[]).await.expect("read").found.expect("the value just written");
+        assert_eq!(found.bytes, bytes, "{name}");
+        let left = found.remaining.expect("a life");
+        assert!(left <= LONG && left > LONG / 2, "{name}: {left:?} of {LONG:?} left");
+    }
+}
+
+async fn a_write_replaces_value_and_life(store: &dyn Store, at: &str) {
+    let key = format!("{at}:replaced");
+    store.write(&key, b"old and longer".to_vec(), LONG).await.expect("write");
+    store.write(&key, b"new".to_vec(), LONG * 10).await.expect("write");
+    let found = store.read(&key, "none", &[]).await.expect("read").found.expect("the second value");
+    assert_eq!(found.bytes, b"new");
+    assert!(found.remaining.expect("a life") > LONG, "the first write's life is gone with its value");
+}
+
+async fn a_short_life_ends_and_the_long_one_beside_it_does_not(store: &dyn Store, at: &str) {
+    let (short, long) = (format!("{at}:life:short"), format!("{at}:life:long"));
+    store.write(&long, b"long".to_vec(), LONG).await.expect("write");
+    store.write(&short, b"short".to_vec(), SHORT).await.expect("write");
+    let begin = std::time::Instant::now();
+    while bytes_at(store, &short).await.is_some() {
+        assert!(begin.elapsed() < Duration::from_secs(5), "a life of {SHORT:?} has not ended");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(all(store, &format!("{at}:life:")).await, BTreeSet::from([long.clone()]), "expired keys are not listed");
+    assert_eq!(bytes_at(store, &long).await.as_deref(), Some(&b"long"[..]));
+}
+
+async fn remove_takes_all_and_only_the_keys_named(store: &dyn Store, at: &str) {
+    let keys: Vec<_> = (0..50).map(|i| format!("{at}:removed:{i}")).collect();
+    for key in &keys {
+        store.write(key, b"x".to_vec(), LONG).await.expect("write");
+    }
+    store.remove(&keys[1..]).await.expect("remove");
+    for (i, key) in keys.iter().enumerate() {
+        assert_eq!(bytes_at(store, key).await.is_some(), i == 0, "{key}");
+    }
+}
+
+async fn a_stamp_holds_until_it_is_removed(store: &dyn Store, at: &str) {
+    let (hash, other) = (format!("{at}:groups"), format!("{at}:groups2"));
+    let (a, ab) = (names(&["a"]), names(&["a", "b"]));
+    assert_eq!(store.stamp(&hash, &a, &[1]).await.expect("stamp"), [1]);
+    assert_eq!(store.stamp(&hash, &ab, &[8, u64::MAX]).await.expect("stamp"), [1, u64::MAX], "only b had none");
+    assert_eq!(store.stamp(&hash, &ab, &[9, 9]).await.expect("stamp"), [1, u64::MAX]);
+    assert_eq!(store.stamp(&other, &a, &[5]).await.expect("stamp"), [5], "another hash has its own");
+
+    let asked = names(&["b", "absent", "a"]);
+    let stamps = store.read("absent", &hash, &asked).await.expect("read").stamps;
+    assert_eq!(stamps, [Some(u64::MAX), None, Some(1)], "in the order asked for");
+    let mut groups = store.groups(&hash).await.expect("groups");
+    groups.sort();
+    assert_eq!(groups, ab);
+
+    store.unstamp(&hash, &a).await.expect("unstamp");
+    assert_eq!(store.groups(&hash).await.expect("groups"), ["b"]);
+    assert_eq!(store.groups(&other).await.expect("groups"), ["a"]);
+    assert_eq!(store.stamp(&hash, &a, &[3]).await.expect("stamp"), [3], "a removed stamp does not come back");
+    store.unstamp(&hash, &ab).await.expect("unstamp");
+    store.unstamp(&other, &a).await.expect("unstamp");
+    assert_eq!(store.groups(&hash).await.expect("groups"), Vec::<String>::new());
+}
+
+async fn scan_finds_every_key_under_its_start_and_no_other(store: &dyn Store, at: &str) {
+    let start = format!("{at}:scan:");
+    // `*` and `[` are ordinary letters of a start.
+    let odd = format!("{at}:scan[*");
+    let keys: BTreeSet<_> = (0..1_300).map(|i| format!("{start}{i}")).collect();
+    for key in keys.iter().chain([&odd, &format!("{at}:scam:"), &format!("{at}:scan")]) {
+        store.write(key, b"x".to_vec(), LONG).await.expect("write");
+    }
+    assert_eq!(all(store, &start).await, keys);
+    assert_eq!(all(store, &odd).await, BTreeSet::from([odd.clone()]));
+    store.remove(&keys.into_iter().collect::<Vec<_>>()).await.expect("remove");
+    assert_eq!(all(store, &start).await, BTreeSet::new());
+}
+
+async fn scan_finds_the_keys_that_stay_while_others_come_and_go(store: &dyn Store, at: &str) {
+    let start = format!("{at}:moving:");
+    let (stay, go): (Vec<_>, Vec<_>) = (0..300).map(|i| (format!("{start}{i}:a"), format!("{start}{i}:b"))).unzip();
+    for key in stay.iter().chain(&go) {
+        store.write(key, b"x".to_vec(), LONG).await.expect("write");
+    }
+    let mut found = BTreeSet::new();
+    let mut cursor = 0;
+    for step in 0.. {
+        let page = store.scan(&start, cursor).await.expect("scan");
+        found.extend(page.keys);
+        let Some(next) = page.next else { break };
+        cursor = next;
+        if let Some(gone) = go.get(step * 100..(step + 1) * 100) {
+            store.remove(gone).await.expect("remove");
+        }
+        store.write(&format!("{start}{step}:new"), b"x".to_vec(), LONG).await.expect("write");
+    }
+    assert!(stay.iter().all(|key| found.contains(key)));
+    store.remove(&found.into_iter().collect::<Vec<_>>()).await.expect("remove");
+}
+
+async fn all(store: &dyn Store, start: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut cursor = Some(0);
+    while let Some(at) = cursor {
+        let Page { keys, next } = store.scan(start, at).await.expect("scan");
+        found.extend(keys);
+        cursor = next;
+    }
+    found
+}
