@@ -170,7 +170,7 @@ fn types(own: &Site) -> TokenStream {
 //         use ::tiercache::__private as __tc;
 //         const __TC_POLICY: …; static __TC: …;
 //         let _ = __tc::Returns::<Result<User, DbError>>::NEW.shape().of::<User>();
-//         __TC.address::<User>(|| {}, &[]).part(&id).entry()
+//         __TC.address(|| {}, &[]).part(&id).entry()
 //     }
 pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> TokenStream {
     let Companion { attrs, vis, name, generics, inputs, value, output, doc } = companion;
@@ -186,7 +186,7 @@ pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> Tok
         #vis fn #name #params(#(#inputs),*) -> #entry<#value> #predicates {
             #items
             #(#check)*
-            #site.address::<#value>(|| {}, #types)#(.part(#parts))*.entry()
+            #site.address(|| {}, #types)#(.part(#parts))*.entry()
         }
     }
 }
