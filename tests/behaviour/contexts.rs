@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use tiercache::{Cache, Entry, cached};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct User {
+struct User {
     id: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failure;
+struct Failure;
 
 type Found = Result<User, Failure>;
 
@@ -22,14 +22,17 @@ fn user(id: u64) -> User {
     User { id }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "a return shape")]
 fn some_user(id: u64) -> Option<User> {
     Some(user(id))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "a return shape")]
 fn found(id: u64) -> Result<User, Failure> {
     Ok(user(id))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "a return shape")]
 fn perhaps_found(id: u64) -> Result<Option<User>, Failure> {
     Ok(Some(user(id)))
 }
@@ -79,6 +82,7 @@ macro_rules! contexts {
                 in_a_cache(async {
                     assert_eq!((find(1).await, find(1).await, find(2).await), ($value(1), $value(1), $value(2)));
                     assert_ne!(key(&find_entry(1)), key(&find_entry(2)));
+                    assert_eq!(find_entry(2).peek().await, Some(user(2)));
                 })
                 .await;
                 assert_eq!(RUNS.count(), 2);
@@ -121,6 +125,7 @@ macro_rules! contexts {
                     assert_eq!(repo.runs.count(), 3);
                     assert_eq!(Repo::associated(0, 1).await, $value(1));
                     let keys = [Repo::by_ref_entry(1), Repo::by_arc_entry(1), Repo::associated_entry(0, 1)];
+                    assert_eq!(Repo::by_ref_entry(2).peek().await, Some(user(2)));
                     assert!(key(&keys[0]) != key(&keys[1]) && key(&keys[1]) != key(&keys[2]));
                 })
                 .await;
@@ -224,21 +229,21 @@ mod hygiene {
     use ::core::fmt::Debug;
 
     #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
-    pub struct Option(pub u64);
+    pub(super) struct Option(pub u64);
 
     #[allow(dead_code)]
-    pub struct Some;
+    pub(super) struct Some;
 
     #[allow(dead_code, non_camel_case_types)]
-    pub struct core;
+    pub(super) struct core;
 
     #[allow(non_snake_case, dead_code)]
-    pub fn Ok(_: u8) {}
+    pub(super) fn Ok(_: u8) {}
 
-    pub type Result<T> = ::core::result::Result<T, Option>;
+    pub(super) type Result<T> = ::core::result::Result<T, Option>;
 
     #[::tiercache::cached(value = Option, prefix = "hygiene")]
-    pub async fn taken(__call: u64, __body: u64, __shape: u64, ret: u64, hit: u64, call: u64) -> Result<Option> {
+    pub(super) async fn taken(__call: u64, __body: u64, __shape: u64, ret: u64, hit: u64, call: u64) -> Result<Option> {
         let door = __call + __body + __shape;
         ::core::result::Result::Ok(Option(door + ret + hit + call))
     }
@@ -246,7 +251,7 @@ mod hygiene {
     ::tiercache::entry! { pub fn taken_address(key: u64) -> Option }
 
     #[::tiercache::cached(at = taken_address(site))]
-    pub async fn at(site: u64) -> Option {
+    pub(super) async fn at(site: u64) -> Option {
         Option(site)
     }
 }
@@ -266,19 +271,25 @@ mod arguments {
 
     use super::*;
 
+    #[allow(clippy::needless_lifetimes, reason = "named lifetimes work as well")]
     #[cached]
-    pub async fn borrowed<'a>(name: &'a str, ids: &[u64], map: &BTreeMap<String, u64>, bytes: [u8; 3]) -> String {
+    pub(super) async fn borrowed<'a>(
+        name: &'a str,
+        ids: &[u64],
+        map: &BTreeMap<String, u64>,
+        bytes: [u8; 3],
+    ) -> String {
         format!("{name}{ids:?}{map:?}{bytes:?}")
     }
 
     #[cached(skip(log))]
-    pub async fn anonymous(name: impl AsRef<str> + Serialize, log: impl Fn(&str)) -> String {
+    pub(super) async fn anonymous(name: impl AsRef<str> + Serialize, log: impl Fn(&str)) -> String {
         log(name.as_ref());
         name.as_ref().to_owned()
     }
 
     #[cached(skip(log))]
-    pub async fn parameters<T, L, const N: usize>(items: Vec<T>, log: L) -> Option<T>
+    pub(super) async fn parameters<T, L, const N: usize>(items: Vec<T>, log: L) -> Option<T>
     where
         T: Clone + Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static,
         L: Fn(usize),
@@ -288,18 +299,18 @@ mod arguments {
     }
 
     #[cached]
-    pub async fn turbofish<T: Default + ToString>() -> String {
+    pub(super) async fn turbofish<T: Default + ToString>() -> String {
         T::default().to_string()
     }
 
-    #[cached(key = (user.id, format!("{kind}")), skip(_token))]
-    pub async fn expressions(mut user: User, kind: &str, _token: Rc<str>) -> String {
+    #[cached(key = (user.id, format!("kind:{kind}")), skip(_token))]
+    pub(super) async fn expressions(mut user: User, kind: &str, _token: Rc<str>) -> String {
         user.id += 1;
         format!("{}{kind}", user.id)
     }
 
     #[cached]
-    pub async fn raw(r#type: u8) -> u8 {
+    pub(super) async fn raw(r#type: u8) -> u8 {
         r#type
     }
 }
@@ -336,7 +347,7 @@ mod bodies {
     use super::*;
 
     #[cached]
-    pub async fn early(id: u64) -> Result<u64, Box<dyn std::error::Error>> {
+    pub(super) async fn early(id: u64) -> Result<u64, Box<dyn std::error::Error>> {
         if id == 0 {
             return Err("zero".into());
         }
@@ -348,7 +359,7 @@ mod bodies {
     }
 
     #[cached]
-    pub async fn borrows_a_local(id: u64) -> usize {
+    pub(super) async fn borrows_a_local(id: u64) -> usize {
         let text = id.to_string();
         let view = &text[..];
         tokio::task::yield_now().await;
@@ -356,7 +367,7 @@ mod bodies {
     }
 
     #[cached]
-    pub async fn moves_its_arguments(name: String, names: Vec<String>) -> Vec<String> {
+    pub(super) async fn moves_its_arguments(name: String, names: Vec<String>) -> Vec<String> {
         #![allow(clippy::let_and_return)]
         let mut all = names;
         all.push(name);
@@ -365,34 +376,34 @@ mod bodies {
     }
 
     #[cached(prefix = "bodies:closure")]
-    pub async fn collects_closures(by: u64) -> u64 {
+    pub(super) async fn collects_closures(by: u64) -> u64 {
         let adds: Box<dyn Fn(u64) -> u64 + Send> = Box::new(move |id| id + by);
         adds(1)
     }
 
     #[cached(cache_if = |user| user.id > 1)]
-    pub async fn conditional(id: u64) -> Option<User> {
+    pub(super) async fn conditional(id: u64) -> Option<User> {
         (id > 0).then_some(User { id })
     }
 
     #[cached]
-    pub async fn never_returns(_id: u64) -> u64 {
-        unimplemented!()
+    pub(super) async fn panics(id: u64) -> u64 {
+        panic!("{id}")
     }
 
     #[cached]
-    pub async fn is_not_send(id: u64) -> u64 {
+    pub(super) async fn is_not_send(id: u64) -> u64 {
         let shared = Rc::new(id);
         tokio::task::yield_now().await;
         *shared
     }
 
-    pub trait Read {
+    pub(super) trait Read {
         fn read(self) -> impl Future<Output = u64> + Send;
     }
 
     #[cached(skip(reader))]
-    pub async fn is_send_as_its_body(id: u64, reader: impl Read) -> Result<u64, Failure> {
+    pub(super) async fn is_send_as_its_body(id: u64, reader: impl Read) -> Result<u64, Failure> {
         if id == 0 { Err(Failure) } else { Ok(reader.read().await) }
     }
 }
@@ -409,6 +420,8 @@ async fn bodies_of_every_kind_run_as_without_the_attribute() {
         assert_eq!(collects_closures(2).await, 3);
         assert_eq!((conditional(0).await, conditional(2).await), (None, Some(User { id: 2 })));
         assert_eq!(is_not_send(4).await, 4);
+        let panic = tokio::spawn(panics(5)).await.expect_err("the body panics").into_panic();
+        assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some("5"));
     })
     .await;
 }

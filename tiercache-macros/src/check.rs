@@ -7,10 +7,11 @@ mod signature;
 use proc_macro2::{Ident, TokenStream};
 use syn::{Error, Expr, Type};
 
+use self::options::EntryWish;
 use crate::attr::{About, Literals, Place, Word, Words};
 use crate::diag::{self, Errors};
 use crate::item::{Address, Form, Function, is_declaration};
-use crate::model::{CompanionWish, Home, Key, Settings, Wishes};
+use crate::model::{CompanionWish, Home, Key, Own, Settings, Wishes};
 use crate::paths::Paths;
 
 /// Judges a function and its options: everything that is wrong with them, or what they ask for.
@@ -26,11 +27,11 @@ pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes)
             beside_at(&given, &mut errors);
             Home::At(address.value)
         }
-        None => Home::Own {
+        None => Home::Own(Box::new(Own {
             settings: settings(literals, function, &mut errors),
             key: key::of_function(key, skip, &function.args, &mut errors),
-            companion: companion(value, entry, &function.form, &mut errors),
-        },
+            companion: companion(value, entry.as_ref(), &function.form, &mut errors),
+        })),
     };
     let paths = Paths::new(krate.as_ref().map(|word| &word.value));
     let wishes = Wishes { paths, home, keep: cache_if.map(|word| word.value) };
@@ -85,18 +86,22 @@ fn beside_at(given: &[(Ident, About)], errors: &mut Errors) {
 /// The companion that is asked for: none under `#[async_trait]`, for the trait has no such method.
 fn companion(
     value: Option<Word<Type>>,
-    entry: Option<Word<Expr>>,
+    entry: Option<&Word<Expr>>,
     form: &Form,
     errors: &mut Errors,
 ) -> Option<CompanionWish> {
     let boxed = matches!(form, Form::Boxed(_));
-    let wish = entry.as_ref().and_then(|word| options::entry(word, errors));
-    let refused = matches!(wish, Some(None));
-    if let Some(word) = entry.as_ref().filter(|_| boxed && !refused) {
+    let wish = entry.and_then(|word| options::entry(word, errors));
+    let refused = matches!(wish, Some(EntryWish::No));
+    if let Some(word) = entry.filter(|_| boxed && !refused) {
         errors.push(diag::no_companion_when_boxed(&word.name));
     }
     if let Some(word) = value.as_ref().filter(|_| boxed || refused) {
         errors.push(if boxed { diag::no_companion_when_boxed(&word.name) } else { diag::no_companion(&word.name) });
     }
-    (!boxed && !refused).then(|| CompanionWish { name: wish.flatten(), value: value.map(|word| word.value) })
+    let name = match wish {
+        Some(EntryWish::Named(name)) => Some(name),
+        Some(EntryWish::No) | None => None,
+    };
+    (!boxed && !refused).then(|| CompanionWish { name, value: value.map(|word| word.value) })
 }

@@ -8,7 +8,7 @@ use syn::{Attribute, Expr, ExprPath, ExprReference, Generics, Meta, MetaList, Pa
 
 use crate::generics;
 use crate::item::{Address, Arg, Args, Function, span_of};
-use crate::model::{Cached, Companion, CompanionWish, Home, Key, Place, Settings, Site, Types, Wishes, stored};
+use crate::model::{Cached, Companion, CompanionWish, Home, Key, Own, Place, Settings, Site, Types, Wishes, stored};
 use crate::names::Names;
 
 /// The model of a function.
@@ -16,7 +16,8 @@ pub(crate) fn cached(function: Function, output: Type, wishes: Wishes) -> Cached
     let Wishes { paths, home, keep } = wishes;
     let (place, companion) = match home {
         Home::At(address) => (Place::At(address), None),
-        Home::Own { settings, key, companion } => {
+        Home::Own(own) => {
+            let Own { settings, key, companion } = *own;
             let choice = Choice::new(&key, &function.args, &function.sig.generics, &output);
             let companion = companion.map(|wish| choice.companion(&function, &output, wish));
             (Place::Own(choice.site(&function.sig.ident, settings)), companion)
@@ -57,10 +58,14 @@ impl<'a> Choice<'a> {
         let receiver = args.receiver.as_ref().filter(|_| counted.has_word("self"));
         let (inside, outside): (Vec<_>, Vec<_>) =
             args.named.iter().partition(|arg| used.iter().any(|other| other.name == arg.name));
-        inside.iter().for_each(|arg| counted.add(&arg.ty));
+        for arg in inside {
+            counted.add(&arg.ty);
+        }
         counted.add(output);
         let mut uncounted = Names::default();
-        outside.iter().for_each(|arg| uncounted.add(&arg.ty));
+        for arg in outside {
+            uncounted.add(&arg.ty);
+        }
         // What only a skipped argument mentions does not choose the answer. What no argument mentions, the body does.
         let counts = |param: &&Ident| counted.has(param) || !uncounted.has(param);
         let types = generics.type_params().map(|param| &param.ident).filter(counts).collect();
@@ -111,7 +116,9 @@ fn by_arguments<'a>(skip: &[Ident], args: &'a Args) -> (Names, Vec<&'a Arg>, Vec
 
 fn by_expressions<'a>(expressions: &[Expr], args: &'a Args) -> (Names, Vec<&'a Arg>, Vec<ExprReference>) {
     let mut names = Names::default();
-    expressions.iter().for_each(|expression| names.add(expression));
+    for expression in expressions {
+        names.add(expression);
+    }
     let used = args.named.iter().filter(|arg| names.has(&arg.name)).collect();
     (names, used, expressions.iter().cloned().map(reference).collect())
 }

@@ -1,14 +1,7 @@
 //! The attributes of tiercache.
 #![cfg_attr(
     not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unreachable,
-        clippy::unwrap_used
-    )
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable, clippy::unwrap_used)
 )]
 
 mod attr;
@@ -30,7 +23,7 @@ use proc_macro::TokenStream;
 /// Caches.
 #[proc_macro_attribute]
 pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand_cached(options.into(), item.into()).into()
+    expand_cached(options.into(), &item.into()).into()
 }
 
 /// Declares.
@@ -39,14 +32,13 @@ pub fn entry(input: TokenStream) -> TokenStream {
     expand_entry(input.into()).into()
 }
 
-fn expand_cached(options: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    let function = match syn::parse2::<item::Function>(item.clone()) {
-        Ok(function) => function,
-        Err(_) => return fallback::cached(&item, &check::no_function(&item)),
+fn expand_cached(options: proc_macro2::TokenStream, item: &proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+    let Ok(function) = syn::parse2::<item::Function>(item.clone()) else {
+        return fallback::cached(item, &check::no_function(item));
     };
     match check::cached(&function, attr::read(options, attr::Place::Function)) {
         Ok((output, wishes)) => expand::cached(&decide::cached(function, output, wishes)),
-        Err(errors) => fallback::cached(&item, &errors),
+        Err(errors) => fallback::cached(item, &errors),
     }
 }
 

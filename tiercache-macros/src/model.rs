@@ -97,9 +97,16 @@ pub(crate) struct Wishes {
 /// Where the user wants values to be kept.
 pub(crate) enum Home {
     /// At the function's own site, perhaps with a companion.
-    Own { settings: Settings, key: Key, companion: Option<CompanionWish> },
+    Own(Box<Own>),
     /// At this address.
     At(Expr),
+}
+
+/// What the user said about the function's own site.
+pub(crate) struct Own {
+    pub(crate) settings: Settings,
+    pub(crate) key: Key,
+    pub(crate) companion: Option<CompanionWish>,
 }
 
 /// What the user said about the companion.

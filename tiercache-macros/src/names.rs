@@ -42,8 +42,7 @@ impl Names {
 
     fn read(&mut self, tokens: TokenStream, in_macro: bool) {
         let mut before = Before::Other;
-        let mut tokens = tokens.into_iter().peekable();
-        while let Some(token) = tokens.next() {
+        for token in tokens {
             let next = before.then(&token);
             match token {
                 TokenTree::Group(group) => {
@@ -105,23 +104,23 @@ mod tests {
 
     use super::*;
 
-    fn names(tokens: TokenStream, candidates: &[&str]) -> Vec<String> {
-        let names = Names::of(&tokens);
+    fn names(tokens: &TokenStream, candidates: &[&str]) -> Vec<String> {
+        let names = Names::of(tokens);
         let ident = |name: &str| Ident::new(name, Span::call_site());
         candidates.iter().filter(|name| names.has(&ident(name))).map(ToString::to_string).collect()
     }
 
     #[test]
     fn fields_methods_and_path_tails_are_no_names() {
-        assert_eq!(names(quote!(a.b.c(d).e), &["a", "b", "c", "d", "e"]), ["a", "d"]);
-        assert_eq!(names(quote!(x::y(z)), &["x", "y", "z"]), ["x", "z"]);
-        assert_eq!(names(quote!(a..b), &["a", "b"]), ["a", "b"]);
+        assert_eq!(names(&quote!(a.b.c(d).e), &["a", "b", "c", "d", "e"]), ["a", "d"]);
+        assert_eq!(names(&quote!(x::y(z)), &["x", "y", "z"]), ["x", "z"]);
+        assert_eq!(names(&quote!(a..b), &["a", "b"]), ["a", "b"]);
     }
 
     #[test]
     fn format_strings_are_read() {
-        assert_eq!(names(quote!(format!("{a}:{b:?}:{}", c)), &["a", "b", "c"]), ["a", "b", "c"]);
-        assert!(names(quote!(f("{a}")), &["a"]).is_empty());
+        assert_eq!(names(&quote!(format!("{a}:{b:?}:{}", c)), &["a", "b", "c"]), ["a", "b", "c"]);
+        assert!(names(&quote!(f("{a}")), &["a"]).is_empty());
     }
 
     #[test]

@@ -8,13 +8,13 @@ use syn::File;
 /// Lines that the attribute may add to a function, its docs and companion apart.
 const BUDGET: usize = 15;
 
-fn cached(options: TokenStream, item: TokenStream, expected: ExpectFile) {
+fn cached(options: TokenStream, item: TokenStream, expected: &ExpectFile) {
     within(BUDGET, options, item, expected);
 }
 
 /// Options, parts of the key and types that no longer fit on one line have a line each.
-fn within(budget: usize, options: TokenStream, item: TokenStream, expected: ExpectFile) {
-    let expanded: File = syn::parse2(crate::expand_cached(options, item.clone())).expect("the expansion is Rust");
+fn within(budget: usize, options: TokenStream, item: TokenStream, expected: &ExpectFile) {
+    let expanded: File = syn::parse2(crate::expand_cached(options, &item)).expect("the expansion is Rust");
     expected.assert_eq(&prettyplease::unparse(&expanded));
     let lines = |item: TokenStream| {
         let file = syn::parse2(item).expect("the function is Rust");
@@ -24,7 +24,7 @@ fn within(budget: usize, options: TokenStream, item: TokenStream, expected: Expe
     assert!(after <= before + budget, "{before} lines became {after}");
 }
 
-fn entry(input: TokenStream, expected: ExpectFile) {
+fn entry(input: TokenStream, expected: &ExpectFile) {
     let expanded: File = syn::parse2(crate::expand_entry(input)).expect("the expansion is Rust");
     expected.assert_eq(&prettyplease::unparse(&expanded));
 }
@@ -38,7 +38,7 @@ fn a_function() {
                 query(id).await
             }
         },
-        expect_file!["snapshots/function.rs"],
+        &expect_file!["snapshots/function.rs"],
     );
 }
 
@@ -51,7 +51,7 @@ fn no_options() {
                 42
             }
         },
-        expect_file!["snapshots/no_options.rs"],
+        &expect_file!["snapshots/no_options.rs"],
     );
 }
 
@@ -84,7 +84,7 @@ fn every_option() {
                 db.profile(tenant, name).await?.map(Into::into)
             }
         },
-        expect_file!["snapshots/every_option.rs"],
+        &expect_file!["snapshots/every_option.rs"],
     );
 }
 
@@ -108,7 +108,7 @@ fn a_generic_method() {
                 self.run::<M>(id, kind, log).await
             }
         },
-        expect_file!["snapshots/generic_method.rs"],
+        &expect_file!["snapshots/generic_method.rs"],
     );
 }
 
@@ -141,7 +141,7 @@ fn a_method_that_async_trait_has_rewritten() {
                 })
             }
         },
-        expect_file!["snapshots/async_trait.rs"],
+        &expect_file!["snapshots/async_trait.rs"],
     );
 }
 
@@ -154,7 +154,7 @@ fn a_function_at_an_address() {
                 self.query(id).await
             }
         },
-        expect_file!["snapshots/at.rs"],
+        &expect_file!["snapshots/at.rs"],
     );
 }
 
@@ -166,6 +166,6 @@ fn an_address() {
             pub fn user_entry<const SHARD: u8>(id: u64) -> User;
             prefix = "user", ttl = 300
         },
-        expect_file!["snapshots/entry.rs"],
+        &expect_file!["snapshots/entry.rs"],
     );
 }

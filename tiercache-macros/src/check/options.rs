@@ -54,18 +54,23 @@ pub(super) fn settings(words: Literals, function: &Ident, output: Option<&Type>,
     Settings { prefix: prefix_of(prefix.as_ref(), function, errors), id, policy }
 }
 
-/// `entry = false` is `Some(None)`, `entry = name` is `Some(Some(name))`.
-pub(super) fn entry(word: &Word<Expr>, errors: &mut Errors) -> Option<Option<Ident>> {
-    match &word.value {
-        Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) if !value.value => Some(None),
-        Expr::Path(path) if path.qself.is_none() && path.path.get_ident().is_some() => {
-            Some(path.path.get_ident().cloned())
-        }
-        other => {
-            errors.push(diag::bad_entry(other));
-            None
-        }
+/// What `entry = …` says.
+pub(super) enum EntryWish {
+    No,
+    Named(Ident),
+}
+
+/// `entry = false` or `entry = name`.
+pub(super) fn entry(word: &Word<Expr>, errors: &mut Errors) -> Option<EntryWish> {
+    let wish = match &word.value {
+        Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) if !value.value => Some(EntryWish::No),
+        Expr::Path(path) if path.qself.is_none() => path.path.get_ident().cloned().map(EntryWish::Named),
+        _ => None,
+    };
+    if wish.is_none() {
+        errors.push(diag::bad_entry(&word.value));
     }
+    wish
 }
 
 fn duration(word: &Word<Expr>, errors: &mut Errors) -> Option<Duration> {
