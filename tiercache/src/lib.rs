@@ -36,3 +36,5 @@ pub use store::memory::Memory;
 #[cfg(feature = "redis")]
 pub use store::redis::Redis;
 pub use value::{Cacheable, KeyPart};
+#[cfg(feature = "macros")]
+pub use tiercache_macros::{cached, entry};

@@ -1,0 +1,3 @@
+//! What a user sees of a cached function.
+
+mod contexts;

@@ -1,0 +1,13 @@
+use tiercache::{cached, entry};
+
+entry! { pub fn user_entry(id: u64) -> String; prefix = "user" }
+
+#[cached(at = user_entry(id))]
+async fn find(id: u64) -> Result<u64, String> {
+    Ok(id)
+}
+
+fn main() {
+    let _ = find_entry;
+    let _ = user_entry("wrong");
+}
