@@ -1,29 +1,36 @@
 //! The hash of a key: SHA-256 of a site and the canonical encoding of the key parts.
 //!
-//! The encoding (see [`super::encode`]) is written into a buffer on the stack that begins with the site, and goes to
-//! SHA-256 in one piece at the end: a small key is one block and no allocation. Only what is longer than the buffer is
-//! hashed piecemeal, and only maps, whose entries must be sorted, are kept on the heap.
+//! The encoding (see [`super::format`]) is written into a buffer on the stack that begins with the site and is padded
+//! where it lies: a small key is one block and no allocation. The padding is done here, by FIPS 180-4 §5.1.1, because
+//! the buffering of `sha2::Sha256` costs a small key as much again as its block does. Only maps, whose entries must be
+//! sorted, are kept on the heap.
 
 use std::fmt;
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+use sha2::block_api::compress256;
 
 use super::digest::Digest;
 use super::site::SiteDigest;
 use crate::error::{Error, ErrorKind};
 
-/// Two blocks of SHA-256.
-const ROOM: usize = 128;
+const BLOCK: usize = 64;
+const ROOM: usize = 2 * BLOCK;
+
+/// Where the state of SHA-256 begins, FIPS 180-4 §5.3.3.
+const INITIAL: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// Hashes the parts of one key.
 pub(crate) struct KeyHasher {
+    state: [u32; 8],
+    /// How many bytes went from the buffer into the state.
+    hashed: usize,
+    /// Zero behind `len`, which is what the padding needs.
     buffer: [u8; ROOM],
     len: usize,
-    /// Where the buffer is full: `ROOM`, or 0 within a map, so that one comparison finds both cases.
-    end: usize,
-    /// What the buffer was flushed into.
-    hashed: Option<Sha256>,
+    /// How far a write may go and leave the buffer short of full; 0 within a map, so that one comparison finds both.
+    limit: usize,
     /// The encoded entries of the maps that are open.
     pub(super) entries: Vec<u8>,
     failed: bool,
@@ -35,7 +42,7 @@ impl KeyHasher {
     pub(crate) fn new(site: &SiteDigest) -> Self {
         let mut buffer = [0; ROOM];
         buffer[..32].copy_from_slice(site.bytes());
-        Self { buffer, len: 32, end: ROOM, hashed: None, entries: Vec::new(), failed: false }
+        Self { state: INITIAL, hashed: 0, buffer, len: 32, limit: ROOM - 1, entries: Vec::new(), failed: false }
     }
 
     /// Adds a part. If it cannot be serialized, [`finish`](Self::finish) says so and later parts are ignored.
@@ -54,17 +61,21 @@ impl KeyHasher {
     /// `ErrorKind::Encode` if a part could not be serialized. Why is not told: the text of a foreign error may hold
     /// what is in the part, and arguments do not go into logs.
     #[inline]
-    pub(crate) fn finish(self) -> Result<Digest, Error> {
+    pub(crate) fn finish(mut self) -> Result<Digest, Error> {
         // A map that is still open failed, and its failure was swallowed by a `Serialize` of the user's.
-        if self.failed || self.end == 0 {
+        if self.failed || self.limit == 0 {
             return Err(unserializable());
         }
-        let rest = &self.buffer[..self.len];
-        let hash = match self.hashed {
-            None => Sha256::digest(rest),
-            Some(hashed) => hashed.chain_update(rest).finalize(),
-        };
-        Ok(Digest::new(hash.into()))
+        let bits = (self.hashed + self.len) as u64 * 8;
+        self.buffer[self.len] = 0x80;
+        let mut end = (self.len + 9).next_multiple_of(BLOCK);
+        if end > ROOM {
+            self.flush();
+            end = BLOCK;
+        }
+        self.buffer[end - 8..end].copy_from_slice(&bits.to_be_bytes());
+        compress256(&mut self.state, self.buffer[..end].as_chunks().0);
+        Ok(Digest::from_words(self.state))
     }
 
     /// Encodes a value, and remembers a failure even if the caller does not.
@@ -78,7 +89,7 @@ impl KeyHasher {
     #[inline]
     pub(super) fn put(&mut self, bytes: &[u8]) {
         let after = self.len + bytes.len();
-        if after <= self.end {
+        if after <= self.limit {
             self.buffer[self.len..after].copy_from_slice(bytes);
             self.len = after;
         } else {
@@ -86,12 +97,12 @@ impl KeyHasher {
         }
     }
 
-    /// Puts the first `len` of `bytes`: as one copy of a fixed size where there is room, as what lies behind `len` is
-    /// overwritten or never read.
+    /// Puts the first `len` of `bytes`, of which the others are zero: as one copy of a fixed size, where there is room.
     #[inline]
     pub(super) fn put_first<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
-        if self.len + N <= self.end {
-            self.buffer[self.len..self.len + N].copy_from_slice(bytes);
+        let after = self.len + N;
+        if after <= self.limit {
+            self.buffer[self.len..after].copy_from_slice(bytes);
             self.len += len;
         } else {
             self.put_elsewhere(&bytes[..len]);
@@ -99,29 +110,36 @@ impl KeyHasher {
     }
 
     #[cold]
-    fn put_elsewhere(&mut self, bytes: &[u8]) {
-        if self.end == 0 {
+    fn put_elsewhere(&mut self, mut bytes: &[u8]) {
+        if self.limit == 0 {
             self.entries.extend_from_slice(bytes);
             return;
         }
-        let hashed = self.hashed.get_or_insert_default();
-        hashed.update(&self.buffer[..self.len]);
-        self.len = 0;
-        if bytes.len() > ROOM {
-            hashed.update(bytes);
-        } else {
-            self.buffer[..bytes.len()].copy_from_slice(bytes);
-            self.len = bytes.len();
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(ROOM - self.len));
+            self.buffer[self.len..self.len + now.len()].copy_from_slice(now);
+            self.len += now.len();
+            if self.len == ROOM {
+                self.flush();
+            }
+            bytes = later;
         }
+    }
+
+    fn flush(&mut self) {
+        compress256(&mut self.state, self.buffer.as_chunks().0);
+        self.hashed += ROOM;
+        self.buffer = [0; ROOM];
+        self.len = 0;
     }
 
     /// From now on everything put goes to `entries`; answers what to [`redirect`](Self::redirect) back to.
     pub(super) fn collect_entries(&mut self) -> usize {
-        std::mem::replace(&mut self.end, 0)
+        std::mem::replace(&mut self.limit, 0)
     }
 
-    pub(super) fn redirect(&mut self, end: usize) {
-        self.end = end;
+    pub(super) fn redirect(&mut self, limit: usize) {
+        self.limit = limit;
     }
 }
 

@@ -8,6 +8,17 @@ use std::hash::{BuildHasher, Hash, Hasher};
 pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
+    /// The digest that a state of SHA-256 stands for: its words, big-endian.
+    #[inline]
+    pub(super) fn from_words(words: [u32; 8]) -> Self {
+        let mut bytes = [0; 32];
+        for (to, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+            *to = word.to_be_bytes();
+        }
+        Self(bytes)
+    }
+
+    #[cfg(test)]
     pub(super) fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

@@ -78,13 +78,17 @@ impl KeyHasher {
     /// A tag, a length in LEB128, and as many bytes.
     #[inline]
     pub(super) fn put_sized(&mut self, tag: u8, bytes: &[u8]) {
-        if bytes.len() < 0x80 {
-            self.put(&[tag, bytes.len() as u8]);
+        if let Some(word) = short(bytes) {
+            let mut all = [0; 18];
+            all[0] = tag;
+            all[1] = bytes.len() as u8;
+            all[2..].copy_from_slice(&word.to_le_bytes());
+            self.put_first(&all, 2 + bytes.len());
         } else {
             self.put_tag(tag);
             self.put_length(bytes.len());
+            self.put(bytes);
         }
-        self.put(bytes);
     }
 
     fn put_length(&mut self, mut length: usize) {
@@ -93,6 +97,29 @@ impl KeyHasher {
             length >>= 7;
         }
         self.put_tag(length as u8);
+    }
+}
+
+/// Up to 16 bytes as the little-endian number they are, by loads of fixed sizes that overlap: a copy of a length that is
+/// known only at run time is a call of `memcpy`, which costs more than the rest of a short string together.
+#[inline]
+fn short(bytes: &[u8]) -> Option<u128> {
+    let n = bytes.len();
+    match n {
+        0 => Some(0),
+        1..4 => {
+            let (first, middle, last) = (bytes[0], bytes[n / 2], bytes[n - 1]);
+            Some(u128::from(first) | u128::from(middle) << (n / 2 * 8) | u128::from(last) << ((n - 1) * 8))
+        }
+        4..8 => {
+            let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
+            Some(u128::from(u32::from_le_bytes(*first)) | u128::from(u32::from_le_bytes(*last)) << ((n - 4) * 8))
+        }
+        8..=16 => {
+            let (first, last) = (bytes.first_chunk()?, bytes.last_chunk()?);
+            Some(u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << ((n - 8) * 8))
+        }
+        _ => None,
     }
 }
 
