@@ -7,5 +7,6 @@ mod store;
 mod time;
 mod value;
 
+pub use codec::Codec;
 pub use error::{Error, ErrorKind, Result};
 pub use key::Key;
