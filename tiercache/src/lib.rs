@@ -2,6 +2,9 @@
 
 mod codec;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod store;
 mod time;

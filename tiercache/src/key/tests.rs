@@ -20,14 +20,6 @@ fn digest<P: Serialize + ?Sized>(part: &P) -> Digest {
     hasher.finish().unwrap()
 }
 
-/// The bytes that would be hashed.
-fn encoding<P: Serialize + ?Sized>(part: &P) -> Vec<u8> {
-    let mut hasher = KeyHasher::new(&site());
-    hasher.collect_entries();
-    hasher.part(part);
-    hasher.entries
-}
-
 /// Serialized by its text.
 struct Displayed<'a>(&'a str);
 
