@@ -105,6 +105,7 @@ mod tests {
 
     impl<T> Repo<T> {
         async fn get(&self) -> String {
+            std::future::ready(()).await;
             trim_identity(type_name_of_val(&|| ()), "get")
         }
     }

@@ -350,7 +350,7 @@ impl<'a> Reader<'a> {
         let digits = self.take(size.into());
         assert_ne!(digits.last(), Some(&0), "leading zeros are not canonical");
         bytes[..digits.len()].copy_from_slice(digits);
-        u128::from_le_bytes(bytes) as i128
+        u128::from_le_bytes(bytes).cast_signed()
     }
 
     fn sized(&mut self) -> &'a [u8] {

@@ -1,4 +1,4 @@
-//! What a visitor under a [`Guard`](super::guard::Guard) reads elements from.
+//! What a visitor under a [`Guard`](super::Guard) reads elements from.
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 

@@ -1,13 +1,13 @@
-//! The deserializer under a [`Guard`](super::guard::Guard), and what it gives to visitors.
+//! The deserializer under a [`Guard`](super::Guard), and what it gives to visitors.
 
 use std::fmt;
 
 use serde::de::{Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
-use super::guard::Level;
+use super::Level;
 
 /// Anything of serde's, kept to a guard.
-pub(super) struct Guarded<'g, I> {
+pub(in super::super) struct Guarded<'g, I> {
     pub(super) inner: I,
     pub(super) at: Level<'g>,
 }
