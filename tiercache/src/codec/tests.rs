@@ -251,19 +251,28 @@ enum Tree {
     Leaf,
     Node { child: Box<Tree> },
     Wrap(Box<Tree>),
+    Pair(u8, Box<Tree>),
 }
 
 #[test]
 fn depth_does_not_overflow_the_stack() {
     for codec in codecs() {
-        let (nest, chain, tree) = match codec.name() {
-            "json" => (b"[".repeat(100_000), b"[".repeat(100_000), br#"{"Node":{"child":"#.repeat(100_000)),
-            _ => ([1].repeat(100_000), [1].repeat(100_000), [1, 2].repeat(50_000)),
+        let (nest, chain, trees) = match codec.name() {
+            "json" => (
+                "[".repeat(100_000).into_bytes(),
+                Vec::new(),
+                [r#"{"Node":{"child":"#, r#"{"Wrap":"#, r#"{"Pair":[1,"#]
+                    .map(|start| start.repeat(100_000).into_bytes()),
+            ),
+            // Lengths and options of one, and numbers of variants.
+            _ => (vec![1; 100_000], vec![1; 100_000], [vec![1; 100_000], vec![2; 100_000], vec![3; 200_000]]),
         };
         assert!(is_refused::<Nest>(codec, &nest), "{codec}");
         assert!(is_refused::<Chain>(codec, &chain), "{codec}");
         assert!(is_refused::<Bare>(codec, &chain), "{codec}");
-        assert!(is_refused::<Tree>(codec, &tree), "{codec}");
+        for tree in trees {
+            assert!(is_refused::<Tree>(codec, &tree), "{codec}");
+        }
     }
 }
 

@@ -73,7 +73,8 @@ mod tests {
                 "shop::outer<fn() -> u8>::{{closure}}::nested",
             ),
             ("shop::get_user::<u8>::{{closure}}", "shop::get_user"),
-            ("shop::chars<'>', '<'>::{{closure}}", "shop::chars"),
+            ("shop::chars<shop::User, '>'>::{{closure}}", "shop::chars"),
+            ("shop::chars<shop::User, '<'>::{{closure}}", "shop::chars"),
             ("get_user::{{closure}}", "get_user"),
             ("get_user", "get_user"),
         ];
