@@ -95,8 +95,6 @@ impl Disk {
         let (changed, mut lasting) = (tables.changed, tables.lasting);
         tables.finish(now)?;
         self.unsynced += requests.iter().map(Request::weight).sum::<u64>();
-        // What is absent may only have been evicted since the last sync, and come back with a crash.
-        lasting |= self.dirty && requests.iter().any(Request::removes);
         lasting |= self.unsynced > share(max);
         if !changed && !lasting {
             txn.abort()?;
