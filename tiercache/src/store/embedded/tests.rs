@@ -1,4 +1,3 @@
-use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::task::{Context, Waker};
 
@@ -110,7 +109,7 @@ async fn an_entry_is_there_until_the_last_millisecond_of_its_life_and_not_longer
     let place = Place::new();
     let store = place.store();
     store.write("k", b"v".to_vec(), MINUTE).await.unwrap();
-    place.pass(MINUTE - Duration::from_millis(1));
+    place.pass(Duration::from_millis(59_999));
     assert_eq!(get(&store, "k").await.unwrap().remaining, Some(Duration::from_millis(1)));
     place.pass(Duration::from_millis(1));
     assert_eq!(get(&store, "k").await, None);
@@ -427,6 +426,7 @@ async fn trouble_of_the_disk_is_an_error_with_its_source_and_the_file_is_opened_
 }
 
 /// What a value's own bytes say is the envelope's business; a broken structure is ours.
+#[cfg(unix)]
 #[tokio::test]
 async fn a_file_damaged_while_it_is_used_costs_one_error_and_begins_anew() {
     let mut begun_anew = 0;
@@ -452,6 +452,7 @@ async fn a_file_damaged_while_it_is_used_costs_one_error_and_begins_anew() {
 }
 
 /// Uses the whole store; answers the errors.
+#[cfg(unix)]
 async fn exercise(store: &EmbeddedStore) -> Vec<Error> {
     let mut errors = Vec::new();
     for i in (0..300).step_by(30) {
