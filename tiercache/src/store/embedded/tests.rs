@@ -339,6 +339,19 @@ fn expired_entries_are_freed_in_batches_and_their_room_is_used_again() {
     assert!(place.length() < full / 4, "compacted at opening: {} of {full}", place.length());
 }
 
+#[test]
+fn a_replaced_entry_is_freed_at_the_end_of_its_new_life() {
+    let place = Place::new();
+    let mut disk = place.disk();
+    place.run(&mut disk, &[write("k", 9, MINUTE)], MAX_BYTES);
+    place.run(&mut disk, &[write("k", 9, MINUTE * 2)], MAX_BYTES);
+    place.pass(MINUTE);
+    assert_eq!(disk.sweep(256, place.millis.load(SeqCst)).unwrap().0, 0);
+    assert!(place.has(&mut disk, "k"));
+    place.pass(MINUTE);
+    assert_eq!(disk.sweep(256, place.millis.load(SeqCst)).unwrap().0, 1);
+}
+
 #[tokio::test]
 async fn the_worker_frees_what_expires_without_being_asked() {
     let place = Place::new();
@@ -346,10 +359,12 @@ async fn the_worker_frees_what_expires_without_being_asked() {
     for i in 0..10 {
         store.write(&format!("k{i}"), vec![1; 100], MINUTE).await.unwrap();
     }
+    store.close().await.unwrap();
+    let _store = place.store();
+    assert!(place.after_kill().disk().weight().unwrap() > 0);
     place.pass(MINUTE);
     let begin = std::time::Instant::now();
     loop {
-        // As on disk: a second look at the file would find the entries, expired or not.
         let killed = place.after_kill();
         if killed.disk().weight().unwrap() == 0 {
             break;
