@@ -231,7 +231,7 @@ async fn main() -> Result<(), AnyError> {
     tour(&repository, &cache).await?;
 
     let queries = repository.queries.load(Relaxed);
-    println!("\n{queries} queries for {} calls", cache.stats().totals.requests);
+    println!("\n{queries} queries for {} calls", cache.stats().total.requests);
     cache.close().await?;
     repository.pool.close().await;
     Ok(())
