@@ -37,7 +37,7 @@ async fn uncached_neither_reads_nor_stores() {
 #[tokio::test]
 async fn the_order_of_adjustments_does_not_matter() {
     let (cache, runs) = (in_memory().await, Calls::new());
-    let (_, outcome) = cache.scope(count(1, &runs).with_outcome().uncached()).await.clone();
+    let (_, outcome) = cache.scope(count(1, &runs).with_outcome().uncached()).await;
     assert_eq!(source(outcome), Source::Bypass);
     let (_, outcome) = cache.scope(count(1, &runs).refreshed().with_outcome()).await;
     assert_eq!(source(outcome), Source::Loader);

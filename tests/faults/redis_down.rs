@@ -22,7 +22,12 @@ async fn find(id: u64, runs: &Calls) -> Result<u64, String> {
 
 async fn at(url: &str) -> Cache {
     let redis = Redis::new(url).expect("the URL is well formed");
-    Cache::builder().l2(redis).l2_deadline(DEADLINE).build().await.expect("a server that is down is no bad configuration")
+    Cache::builder()
+        .l2(redis)
+        .l2_deadline(DEADLINE)
+        .build()
+        .await
+        .expect("a server that is down is no bad configuration")
 }
 
 /// Calls for `count` ids, ten at a time: how long 99 of 100 took at most.

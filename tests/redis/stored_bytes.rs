@@ -105,7 +105,7 @@ async fn the_rest_of_the_world_is_a_counted_miss() {
     setting.stored(1).await;
     setting.is_a_counted_miss(1, b"hello", "foreign").await;
     setting.is_a_counted_miss(1, b"", "foreign").await;
-    setting.is_a_counted_miss(1, &[0xff; 100_000], "foreign").await;
+    setting.is_a_counted_miss(1, &vec![0xff; 100_000], "foreign").await;
     setting.is_a_counted_miss(1, &vec![0; 9 << 20], "too_large").await;
 }
 

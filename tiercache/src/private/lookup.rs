@@ -152,14 +152,12 @@ impl<S: Shape> Call<S> {
     where
         F: Future<Output = S::Output>,
     {
-        match self.request {
+        if let Some(request) = self.request {
             // Boxed, so that it costs the function's future a pointer; a miss can afford it.
-            Some(request) => Box::pin(load::<S, F>(request, body, keep)).await,
-            None => {
-                tell(self.report.as_ref(), Source::Bypass);
-                body.await
-            }
+            return Box::pin(load::<S, F>(request, body, keep)).await;
         }
+        tell(self.report.as_ref(), Source::Bypass);
+        body.await
     }
 }
 
@@ -182,13 +180,9 @@ impl<T: Cacheable> Address<T> {
     /// The address, in the cache that is current.
     pub fn entry(self) -> Entry<T> {
         let digest: Result<Digest> = self.hasher.finish();
-        match scoped().or_else(Cache::installed) {
-            Some(cache) => {
-                let region = self.site.region(self.instance, &cache);
-                Entry::at(cache, region, digest)
-            }
-            None => Entry::nowhere(),
-        }
+        let Some(cache) = scoped().or_else(Cache::installed) else { return Entry::nowhere() };
+        let region = self.site.region(self.instance, &cache);
+        Entry::at(cache, region, digest)
     }
 }
 
