@@ -1,1 +1,14 @@
-//! placeholder
+//! What the integration tests share: real servers, a proxy that breaks connections, and small helpers.
+//!
+//! Everything here panics with a text that names the cure: a test that cannot get its server has failed. Waiting goes by
+//! the real clock and never moves a paused tokio clock, so that all of it works under `start_paused` as well.
+#![allow(clippy::missing_panics_doc, reason = "panicking is how test support reports")]
+
+mod helpers;
+mod ports;
+mod proxy;
+mod server;
+
+pub use helpers::{Calls, eventually, unique_namespace};
+pub use proxy::{Mode, Proxy};
+pub use server::RedisServer;

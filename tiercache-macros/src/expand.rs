@@ -3,7 +3,7 @@
 //! Locals are hygienic (`mixed_site`), so that no argument can be mistaken for one; items are not, and have names that
 //! nobody writes.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Expr;
 
@@ -62,25 +62,26 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
 /// The statements of a cached function.
 fn statements(model: &Cached, async_span: Span) -> TokenStream {
     let Cached { paths, function, output, place, keep, companion: _ } = model;
-    let mixed = Span::mixed_site();
+    // A return type that cannot be kept is an error of these statements, and is to be shown once, at the type.
+    let span = span_of(output).resolved_at(Span::mixed_site());
     let door = door();
-    // A return type that cannot be kept is an error at the shape, which is to be shown at the type.
-    let shape = Ident::new("__shape", span_of(output).resolved_at(mixed));
     let (items, lookup) = match place {
         Place::Own(own) => {
-            let (site, types, parts) = (site(), types(own), &own.parts);
-            (statics(paths, own), quote_spanned!(mixed=> #site.call(|| {}, #types, #shape)#(.part(#parts))*.look()))
+            let (site, types, parts) = (site(), types(own), parts(own, span));
+            (statics(paths, own), quote_spanned!(span=> #site.call(|| {}, #types, __shape)#parts.look()))
         }
         Place::At(address) => {
             let private = paths.private();
-            (quote!(use #private as #door;), quote_spanned!(mixed=> #door::at(&#address, #shape).look()))
+            let at = span_of(address).resolved_at(Span::mixed_site());
+            let at = quote_spanned!(at=> #door::at(&#address, __shape));
+            (quote!(use #private as #door;), quote_spanned!(span=> #at.look()))
         }
     };
-    let body = body(function, &shape, async_span);
+    let body = body(function, span, async_span);
     let load = load(keep.as_ref(), async_span);
-    quote_spanned! {mixed=>
+    quote_spanned! {span=>
         #items
-        let #shape = #door::Returns::<#output>::NEW.shape();
+        let __shape = #door::Returns::<#output>::NEW.shape();
         let __call = match #lookup {
             #door::Look::Hit(hit) => return hit,
             #door::Look::Miss(call) => call,
@@ -92,12 +93,11 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
 
 /// The user's body. Its return type is given to rustc before it reads the first statement: without that, `?` and
 /// `Err(Box::new(e))` could not be inferred.
-fn body(function: &Function, shape: &Ident, async_span: Span) -> TokenStream {
-    let span = shape.span();
+fn body(function: &Function, span: Span, async_span: Span) -> TokenStream {
     let (door, some) = (door(), paths::some(span));
     let mut tokens = quote_spanned!(async_span=> async move);
     function.brace.surround(&mut tokens, |inside| {
-        inside.extend(quote_spanned!(span=> if let #some(ret) = #door::none(#shape) { return ret; }));
+        inside.extend(quote_spanned!(span=> if let #some(ret) = #door::none(__shape) { return ret; }));
         function.body.to_tokens(inside);
     });
     tokens
@@ -147,6 +147,12 @@ fn setters(paths: &Paths, policy: &Policy) -> TokenStream {
     }
 }
 
+/// Each part of the key, at the span of its expression: that is where it is an error.
+fn parts(own: &Site, span: Span) -> TokenStream {
+    let parts = &own.parts;
+    quote_spanned!(span=> #(.part(#parts))*)
+}
+
 /// The names of the types that tell two instantiations apart.
 fn types(own: &Site) -> TokenStream {
     let door = door();
@@ -176,9 +182,14 @@ pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> Tok
     let Companion { attrs, vis, name, generics, inputs, value, output, doc } = companion;
     let (params, _, predicates) = generics.split_for_impl();
     let (door, site) = (door(), site());
-    let (items, types, parts) = (statics(paths, own), types(own), &own.parts);
+    // A type that cannot be stored is to be shown at the type.
+    let span = span_of(value).resolved_at(Span::mixed_site());
+    let (items, types, parts) = (statics(paths, own), types(own), parts(own, span));
     let (entry, doc) = (paths.entry(), doc.iter());
-    let check = output.iter().map(|output| quote!(let _ = #door::Returns::<#output>::NEW.shape().of::<#value>();));
+    let check = output.iter().map(|output| {
+        quote_spanned!(span=> let _ = #door::Returns::<#output>::NEW.shape().of::<#value>();)
+    });
+    let address = quote_spanned!(span=> #site.address(|| {}, #types)#parts.entry());
     quote! {
         #(#[doc = #doc])*
         #(#attrs)*
@@ -186,7 +197,7 @@ pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> Tok
         #vis fn #name #params(#(#inputs),*) -> #entry<#value> #predicates {
             #items
             #(#check)*
-            #site.address(|| {}, #types)#(.part(#parts))*.entry()
+            #address
         }
     }
 }

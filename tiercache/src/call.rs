@@ -88,7 +88,10 @@ impl Adjustment {
     /// What an outer adjustment says, where this one says nothing.
     fn over(self, outer: Option<Self>) -> Self {
         let Some(outer) = outer else { return self };
-        Self { mode: if self.mode == Mode::Usual { outer.mode } else { self.mode }, report: self.report.or(outer.report) }
+        Self {
+            mode: if self.mode == Mode::Usual { outer.mode } else { self.mode },
+            report: self.report.or(outer.report),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ const DEFAULT_L2_DEADLINE: Duration = Duration::from_millis(100);
 const DEFAULT_WAIT_LIMIT: Duration = Duration::from_secs(10);
 const DEFAULT_MAX_VALUE_BYTES: usize = 8 << 20;
 
-/// The second tier: made from [`Redis`](crate::Redis), [`Embedded`](crate::Embedded), or, for tests, `Memory`.
+/// The second tier: made from `Redis`, from `Embedded`, or, for tests, `Memory`.
 pub struct L2 {
     /// A store that cannot be opened is found at `build()`.
     store: Result<Arc<dyn Store>>,
@@ -48,22 +48,22 @@ impl fmt::Debug for L2 {
 }
 
 #[cfg(feature = "redis")]
-impl From<crate::Redis> for L2 {
-    fn from(redis: crate::Redis) -> Self {
+impl From<crate::store::redis::Redis> for L2 {
+    fn from(redis: crate::store::redis::Redis) -> Self {
         Self::of(crate::store::redis::RedisStore::new(&redis))
     }
 }
 
 #[cfg(feature = "embedded")]
-impl From<crate::Embedded> for L2 {
-    fn from(embedded: crate::Embedded) -> Self {
+impl From<crate::store::embedded::Embedded> for L2 {
+    fn from(embedded: crate::store::embedded::Embedded) -> Self {
         Self { store: embedded.into_store().map(|store| Arc::new(store) as Arc<dyn Store>) }
     }
 }
 
 #[cfg(feature = "test-util")]
-impl From<crate::Memory> for L2 {
-    fn from(memory: crate::Memory) -> Self {
+impl From<crate::store::memory::Memory> for L2 {
+    fn from(memory: crate::store::memory::Memory) -> Self {
         Self::of(memory)
     }
 }

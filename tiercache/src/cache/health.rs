@@ -80,7 +80,9 @@ impl Cache {
         let (store, started) = (guard.describe(), Instant::now());
         match guard.ping().await {
             Ok(()) => L2Health::Up { store, took: started.elapsed() },
-            Err(error) if error.kind() == ErrorKind::Refused => L2Health::Misconfigured { store, error: error.to_string() },
+            Err(error) if error.kind() == ErrorKind::Refused => {
+                L2Health::Misconfigured { store, error: error.to_string() }
+            }
             Err(error) => L2Health::Down { store, error: error.to_string() },
         }
     }

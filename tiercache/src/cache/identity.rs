@@ -20,7 +20,9 @@ pub(crate) fn claim(site: SiteDigest, identity: &str, body: usize) -> bool {
     if *claims.owners.entry(site).or_insert(body) == body {
         return true;
     }
-    let text = format!("two cached functions have the identity `{identity}`: the second one runs uncached; give one of them `id = \"…\"`");
+    let text = format!(
+        "two cached functions have the identity `{identity}`: the second one runs uncached; give one of them `id = \"…\"`"
+    );
     tracing::warn!("{text}");
     claims.conflicts.push(text);
     false

@@ -54,7 +54,8 @@ impl Keys {
             self.state = State::At(cursor);
         }
         let start = self.start();
-        let keys = keys.into_iter().filter(|key| prefix_of(key, &start).is_some_and(|prefix| covers(&self.pattern, prefix)));
+        let keys =
+            keys.into_iter().filter(|key| prefix_of(key, &start).is_some_and(|prefix| covers(&self.pattern, prefix)));
         self.found = keys.collect::<Vec<_>>().into_iter();
         Ok(())
     }

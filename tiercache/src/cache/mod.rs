@@ -104,7 +104,9 @@ impl Cache {
                 functions.entry(function.clone()).or_default().add(&region.counters);
             }
         }
-        let counts = |tallies: BTreeMap<String, Tally>| tallies.into_iter().map(|(name, tally)| (name, tally.counts())).collect();
+        let counts = |tallies: BTreeMap<String, Tally>| {
+            tallies.into_iter().map(|(name, tally)| (name, tally.counts())).collect()
+        };
         Stats {
             total: total.counts(),
             caches: counts(caches),

@@ -117,11 +117,7 @@ where
 }
 
 /// L1 once more, L2, and then the body.
-async fn read_through<S, F>(
-    request: &Request,
-    body: Pin<&mut F>,
-    keep: impl Fn(&S::Value) -> bool,
-) -> Loaded<S::Output>
+async fn read_through<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> Loaded<S::Output>
 where
     S: Shape,
     F: Future<Output = S::Output>,

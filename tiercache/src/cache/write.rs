@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
 use crate::codec::envelope::{self, Header, hash_key};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::l1::AnyEntry;
 use crate::stats::{Event, Timed};
 use crate::time::Moment;
@@ -173,7 +173,7 @@ fn seal_with<T: Cacheable>(request: &Request, codec: Codec, header: &Header, val
         }
     }
     if request.region.round_trips() == Some(false) {
-        return Err(Error::new(crate::ErrorKind::Encode, "values of this type do not come back from the codec equal"));
+        return Err(Error::new(ErrorKind::Encode, "values of this type do not come back from the codec equal"));
     }
     Ok(Sealed { bytes, encoded })
 }

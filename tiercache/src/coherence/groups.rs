@@ -40,7 +40,11 @@ impl Groups {
     pub(crate) fn hold(&self, pairs: &[(u64, u64)], now: &[Option<u64>]) -> bool {
         pairs.len() == self.hashes.len()
             && pairs.len() == now.len()
-            && pairs.iter().zip(&self.hashes).zip(now).all(|((pair, hash), now)| pair.0 == *hash && Some(pair.1) == *now)
+            && pairs
+                .iter()
+                .zip(&self.hashes)
+                .zip(now)
+                .all(|((pair, hash), now)| pair.0 == *hash && Some(pair.1) == *now)
     }
 }
 
@@ -65,7 +69,10 @@ pub(crate) fn covers(pattern: &str, prefix: &str) -> bool {
 
 /// The fields whose prefix the pattern covers.
 pub(crate) fn covered(pattern: &str, fields: Vec<String>) -> Vec<String> {
-    fields.into_iter().filter(|field| field.strip_prefix(PREFIX).is_some_and(|prefix| covers(pattern, prefix))).collect()
+    fields
+        .into_iter()
+        .filter(|field| field.strip_prefix(PREFIX).is_some_and(|prefix| covers(pattern, prefix)))
+        .collect()
 }
 
 /// `*` stands for any characters, also none; everything else for itself.

@@ -111,4 +111,3 @@ impl Drop for Inside {
         STACK.with(|stack| stack.borrow_mut().pop());
     }
 }
-

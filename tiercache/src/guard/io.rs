@@ -25,7 +25,8 @@ impl Io {
     /// `ErrorKind::Io` if the system gives no thread or no event queue.
     pub(crate) fn start() -> Result<Self> {
         let failed = |error: std::io::Error| {
-            Error::new(ErrorKind::Io, format!("the cache's I/O thread could not be started: {error}")).with_source(error)
+            Error::new(ErrorKind::Io, format!("the cache's I/O thread could not be started: {error}"))
+                .with_source(error)
         };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let handle = runtime.handle().clone();

@@ -38,11 +38,6 @@ impl Key {
         hasher.part(parts);
         Ok(Self { digest: hasher.finish()?, prefix })
     }
-
-    pub(crate) fn from_digest(prefix: impl Into<Cow<'static, str>>, digest: Digest) -> Self {
-        Self { prefix: prefix.into(), digest }
-    }
-
     /// The prefix the key was made with.
     pub fn prefix(&self) -> &str {
         &self.prefix

@@ -8,7 +8,8 @@ use core::time::Duration;
 pub use core::any::{type_name, type_name_of_val};
 
 pub use crate::cache::Policy;
-pub use crate::value::shape::{Returns, Shape};
+pub use crate::value::returns::Returns;
+pub use crate::value::shape::Shape;
 pub use lookup::{Address, Call, Look, Lookup, at};
 pub use site::Site;
 

@@ -4,8 +4,8 @@ mod counters;
 mod snapshot;
 
 pub(crate) use counters::{Counters, Event, Timed};
-pub use snapshot::{Counts, Latency, Stats};
 pub(crate) use snapshot::Tally;
+pub use snapshot::{Counts, Latency, Stats};
 
 /// Where the answer of a call came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]

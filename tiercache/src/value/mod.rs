@@ -1,6 +1,7 @@
 //! What may be stored and what may be in a key, the shapes that functions return, and the value print.
 
 pub(crate) mod print;
+pub(crate) mod returns;
 pub(crate) mod shape;
 
 use serde::Serialize;

@@ -1,12 +1,8 @@
-//! Return shapes: what of a function's output is kept, found by type and not by spelling.
-//!
-//! [`Returns`] is a ladder: inherent methods are found before those of the `Deref` target, so the first rung whose type
-//! and bounds fit answers. An alias is its type; a bare type parameter fits only the last rung, a plain value.
+//! Return shapes: what of a function's output is kept.
 
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Cacheable;
@@ -81,6 +77,8 @@ macro_rules! shapes {
         impl<$($param),+> Stores<$value> for $name<$($param),+> {}
 
         impl<$($param),+> $name<$($param),+> {
+            pub(super) const NEW: Self = Self(PhantomData);
+
             /// This shape, if it stores `V`.
             pub fn of<V>(self) -> Self
             where
@@ -210,131 +208,4 @@ fn share<T, E: Clone + Send + Sync + 'static>(output: &Result<T, E>) -> Option<S
 
 fn joined<T, E: Clone + 'static>(error: &(dyn Any + Send + Sync)) -> Option<Result<T, E>> {
     error.downcast_ref::<E>().map(|error| Err(error.clone()))
-}
-
-macro_rules! rungs {
-    ($($(#[$doc:meta])* $rung:ident => $next:ident;)+) => {$(
-        $(#[$doc])*
-        pub struct $rung<R>(PhantomData<fn() -> R>);
-
-        impl<R> fmt::Debug for $rung<R> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($rung))
-            }
-        }
-
-        impl<R> Deref for $rung<R> {
-            type Target = $next<R>;
-
-            fn deref(&self) -> &$next<R> {
-                const { &$next(PhantomData) }
-            }
-        }
-    )+};
-}
-
-rungs! {
-    /// The top of the ladder: `Result<Option<T>, E>` with an error that can be shared.
-    Returns => ReturnsResultOption;
-    /// `Result<Option<T>, E>`.
-    ReturnsResultOption => ReturnsSharedResult;
-    /// `Result<T, E>` with an error that can be shared.
-    ReturnsSharedResult => ReturnsEither;
-    /// `Result<T, E>` or `Option<T>`.
-    ReturnsEither => ReturnsPlain;
-}
-
-/// The last rung: anything is a plain value.
-pub struct ReturnsPlain<R>(PhantomData<fn() -> R>);
-
-impl<R> fmt::Debug for ReturnsPlain<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReturnsPlain")
-    }
-}
-
-impl<R> Returns<R> {
-    /// The ladder for the return type `R`.
-    pub const NEW: Self = Self(PhantomData);
-}
-
-impl<T, E: Clone + Send + Sync + 'static> Returns<Result<Option<T>, E>> {
-    /// The shape found by type.
-    pub const fn shape(&self) -> SharedResultOptionOf<T, E> {
-        SharedResultOptionOf(PhantomData)
-    }
-}
-
-impl<T, E> ReturnsResultOption<Result<Option<T>, E>> {
-    /// The shape found by type.
-    pub const fn shape(&self) -> ResultOptionOf<T, E> {
-        ResultOptionOf(PhantomData)
-    }
-}
-
-impl<T, E: Clone + Send + Sync + 'static> ReturnsSharedResult<Result<T, E>> {
-    /// The shape found by type.
-    pub const fn shape(&self) -> SharedResultOf<T, E> {
-        SharedResultOf(PhantomData)
-    }
-}
-
-impl<T, E> ReturnsEither<Result<T, E>> {
-    /// The shape found by type.
-    pub const fn shape(&self) -> ResultOf<T, E> {
-        ResultOf(PhantomData)
-    }
-}
-
-impl<T> ReturnsEither<Option<T>> {
-    /// The shape found by type.
-    pub const fn shape(&self) -> OptionOf<T> {
-        OptionOf(PhantomData)
-    }
-}
-
-impl<T> ReturnsPlain<T> {
-    /// The shape found by type.
-    pub const fn shape(&self) -> Plain<T> {
-        Plain(PhantomData)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    type Alias<T> = Result<T, String>;
-
-    struct NotClone;
-
-    fn name(shape: impl fmt::Debug) -> String {
-        format!("{shape:?}")
-    }
-
-    #[test]
-    fn the_shape_is_found_by_type() {
-        assert_eq!(name(Returns::<Alias<u8>>::NEW.shape()), "SharedResultOf");
-        assert_eq!(name(Returns::<Alias<Option<u8>>>::NEW.shape()), "SharedResultOptionOf");
-        assert_eq!(name(Returns::<Result<u8, NotClone>>::NEW.shape()), "ResultOf");
-        assert_eq!(name(Returns::<std::io::Result<Option<u8>>>::NEW.shape()), "ResultOptionOf");
-        assert_eq!(name(Returns::<Option<u8>>::NEW.shape()), "OptionOf");
-        assert_eq!(name(Returns::<Vec<u8>>::NEW.shape()), "Plain");
-    }
-
-    #[test]
-    fn a_bare_type_parameter_is_a_plain_value() {
-        fn shape_of<T>() -> String {
-            name(Returns::<T>::NEW.shape())
-        }
-        assert_eq!(shape_of::<Option<u8>>(), "Plain");
-    }
-
-    #[test]
-    fn a_hit_is_kept_as_what_it_was() {
-        let output = SharedResultOptionOf::<u8, String>::hit(Some(7)).unwrap();
-        assert!(matches!(SharedResultOptionOf::<u8, String>::keep(&output), Kept::Value(7)));
-        assert!(matches!(OptionOf::<u8>::keep(&None), Kept::Absent));
-        assert_eq!(Plain::<u8>::hit(None), None);
-    }
 }

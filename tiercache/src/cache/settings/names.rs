@@ -62,7 +62,8 @@ pub(super) fn builder(values: &Values) -> Result<CacheBuilder> {
         max_value_bytes: read.parsed("max_value_bytes")?,
         ..CacheBuilder::default()
     };
-    let l2 = url::Options { connect_timeout: read.life("l2_connect_timeout")?, max_bytes: read.parsed("l2_max_bytes")? };
+    let l2 =
+        url::Options { connect_timeout: read.life("l2_connect_timeout")?, max_bytes: read.parsed("l2_max_bytes")? };
     Ok(match values.get("l2_url") {
         Some(url) => builder.l2(url::open(url, &l2)?),
         None => builder,
@@ -183,7 +184,9 @@ mod tests {
 
     #[test]
     fn a_bad_value_says_what_is_allowed() {
-        for (name, value) in [("l1_max_entries", "many"), ("default_ttl", "soon"), ("codec", "xml"), ("l1_engine", "moka")] {
+        for (name, value) in
+            [("l1_max_entries", "many"), ("default_ttl", "soon"), ("codec", "xml"), ("l1_engine", "moka")]
+        {
             let error = builder(&values(&[(name, value)])).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(value) && error.contains("takes"), "{error}");
         }
@@ -202,7 +205,10 @@ mod tests {
         ]))
         .unwrap();
         assert_eq!(builder.namespace.as_deref(), Some("shop"));
-        assert_eq!((builder.default_ttl, builder.l1_ttl), (Some(Duration::from_secs(300)), Some(Duration::from_secs(30))));
+        assert_eq!(
+            (builder.default_ttl, builder.l1_ttl),
+            (Some(Duration::from_secs(300)), Some(Duration::from_secs(30)))
+        );
         assert_eq!((builder.l2_deadline, builder.max_value_bytes), (Some(Duration::from_millis(20)), Some(1_000)));
         assert!(format!("{:?}", builder.l1).contains("Some(7)"));
     }

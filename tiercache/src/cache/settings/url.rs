@@ -27,7 +27,7 @@ pub(super) fn open(url: &str, options: &Options) -> Result<L2> {
 
 #[cfg(feature = "redis")]
 fn redis(url: &str, options: &Options) -> Result<L2> {
-    let redis = crate::Redis::new(url)?;
+    let redis = crate::store::redis::Redis::new(url)?;
     Ok(match options.connect_timeout {
         Some(timeout) => redis.connect_timeout(timeout),
         None => redis,
@@ -42,7 +42,7 @@ fn redis(_url: &str, _options: &Options) -> Result<L2> {
 
 #[cfg(feature = "embedded")]
 fn embedded(path: &str, options: &Options) -> Result<L2> {
-    let embedded = crate::Embedded::open(path)?;
+    let embedded = crate::store::embedded::Embedded::open(path)?;
     Ok(match options.max_bytes {
         Some(bytes) => embedded.max_bytes(bytes),
         None => embedded,
@@ -52,5 +52,7 @@ fn embedded(path: &str, options: &Options) -> Result<L2> {
 
 #[cfg(not(feature = "embedded"))]
 fn embedded(_path: &str, _options: &Options) -> Result<L2> {
-    Err(Error::config("setting `l2_url` is of an embedded store, which is not compiled in: enable the feature `embedded`"))
+    Err(Error::config(
+        "setting `l2_url` is of an embedded store, which is not compiled in: enable the feature `embedded`",
+    ))
 }

@@ -28,10 +28,21 @@ struct Shared {
 
 enum State {
     /// None, and no attempt before this moment; with what the last one failed of.
-    Down { retry_at: Instant, pause: Duration, reason: (ErrorKind, String) },
+    Down {
+        retry_at: Instant,
+        pause: Duration,
+        reason: (ErrorKind, String),
+    },
     /// A task is dialling; it tells when it is done.
-    Dialling { done: watch::Receiver<()>, pause: Duration },
-    Up { connection: MultiplexedConnection, serial: u64, unanswered_since: Option<Instant> },
+    Dialling {
+        done: watch::Receiver<()>,
+        pause: Duration,
+    },
+    Up {
+        connection: MultiplexedConnection,
+        serial: u64,
+        unanswered_since: Option<Instant>,
+    },
     Closed,
 }
 

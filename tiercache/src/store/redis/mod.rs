@@ -60,7 +60,10 @@ impl Redis {
 
 fn bad_url(error: redis::RedisError) -> Error {
     let tls = if cfg!(feature = "tls-rustls") { "" } else { " (`rediss://` needs the feature `tls-rustls`)" };
-    let text = format!("the URL of Redis cannot be used: {}: write redis://[user:password@]host[:port][/database]{tls}", error.category());
+    let text = format!(
+        "the URL of Redis cannot be used: {}: write redis://[user:password@]host[:port][/database]{tls}",
+        error.category()
+    );
     Error::config(text).with_source(error)
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, ErrorKind as RedisKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind, Value, cmd, pipe};
+use redis::{
+    Cmd, ErrorKind as RedisKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind, Value, cmd, pipe,
+};
 
 use super::Redis;
 use super::connection::Connection;
