@@ -64,15 +64,16 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
     let Cached { paths, function, output, place, keep, companion: _ } = model;
     // A return type that cannot be kept is an error of these statements, and is to be shown once, at the type.
     let span = span_of(output).resolved_at(Span::mixed_site());
-    let door = door();
+    let door = door(span);
     let (items, lookup) = match place {
         Place::Own(own) => {
-            let (site, types, parts) = (site(), types(own), parts(own, span));
+            let (site, types, parts) = (site(span), types(own), parts(own, span));
             (statics(paths, own), quote_spanned!(span=> #site.call(|| {}, #types, __shape)#parts.look()))
         }
         Place::At(address) => {
             let private = paths.private();
             let at = span_of(address).resolved_at(Span::mixed_site());
+            let door = paths::door(at);
             let at = quote_spanned!(at=> #door::at(&#address, __shape));
             (quote!(use #private as #door;), quote_spanned!(span=> #at.look()))
         }
@@ -94,7 +95,7 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
 /// The user's body. Its return type is given to rustc before it reads the first statement: without that, `?` and
 /// `Err(Box::new(e))` could not be inferred.
 fn body(function: &Function, span: Span, async_span: Span) -> TokenStream {
-    let (door, some) = (door(), paths::some(span));
+    let (door, some) = (door(span), paths::some(span));
     let mut tokens = quote_spanned!(async_span=> async move);
     function.brace.surround(&mut tokens, |inside| {
         inside.extend(quote_spanned!(span=> if let #some(ret) = #door::none(__shape) { return ret; }));
@@ -115,7 +116,8 @@ fn load(keep: Option<&Expr>, async_span: Span) -> TokenStream {
 /// `use`, `const` and `static`: no user type is in any of them.
 fn statics(paths: &Paths, own: &Site) -> TokenStream {
     let Site { name, settings: Settings { prefix, id, policy }, types: _, parts: _ } = own;
-    let (door, site, policy_const) = (door(), site(), policy_const());
+    let call_site = Span::call_site();
+    let (door, site, policy_const) = (door(call_site), site(call_site), policy_const());
     let private = paths.private();
     let setters = setters(paths, policy);
     let id = id.iter();
@@ -155,7 +157,7 @@ fn parts(own: &Site, span: Span) -> TokenStream {
 
 /// The names of the types that tell two instantiations apart.
 fn types(own: &Site) -> TokenStream {
-    let door = door();
+    let door = door(Span::call_site());
     let Types { params, anonymous } = &own.types;
     let params = match params.as_slice() {
         [] => None,
@@ -181,14 +183,14 @@ fn types(own: &Site) -> TokenStream {
 pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> TokenStream {
     let Companion { attrs, vis, name, generics, inputs, value, output, doc } = companion;
     let (params, _, predicates) = generics.split_for_impl();
-    let (door, site) = (door(), site());
     // A type that cannot be stored is to be shown at the type.
     let span = span_of(value).resolved_at(Span::mixed_site());
+    let (door, site) = (door(span), site(span));
     let (items, types, parts) = (statics(paths, own), types(own), parts(own, span));
     let (entry, doc) = (paths.entry(), doc.iter());
-    let check = output.iter().map(|output| {
-        quote_spanned!(span=> let _ = #door::Returns::<#output>::NEW.shape().of::<#value>();)
-    });
+    let check = output
+        .iter()
+        .map(|output| quote_spanned!(span=> let _ = #door::Returns::<#output>::NEW.shape().of::<#value>();));
     let address = quote_spanned!(span=> #site.address(|| {}, #types)#parts.entry());
     quote! {
         #(#[doc = #doc])*
