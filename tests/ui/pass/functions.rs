@@ -65,7 +65,7 @@ async fn name(name: &str) -> String {
 }
 
 #[cached]
-async fn found(name: &str) -> Result<Option<Arc<str>>, &'static str> {
+async fn found(name: &str) -> Result<Option<Box<str>>, &'static str> {
     Ok(Some(name.into()))
 }
 
