@@ -17,6 +17,7 @@ mod item;
 mod model;
 mod names;
 mod paths;
+mod run;
 #[cfg(test)]
 mod snapshots;
 
@@ -231,7 +232,7 @@ use proc_macro::TokenStream;
 /// ```
 #[proc_macro_attribute]
 pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand_cached(options.into(), &item.into()).into()
+    run::cached(options.into(), &item.into()).into()
 }
 
 /// Declares the address of a cached value by itself, for functions that cannot have a companion, and for several that
@@ -275,31 +276,5 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 #[proc_macro]
 pub fn entry(input: TokenStream) -> TokenStream {
-    expand_entry(input.into()).into()
-}
-
-fn expand_cached(options: proc_macro2::TokenStream, item: &proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    let Ok(function) = syn::parse2::<item::Function>(item.clone()) else {
-        return fallback::cached(item, &check::no_function(item));
-    };
-    match check::cached(&function, attr::read(options, attr::Place::Function)) {
-        Ok((output, wishes)) => expand::cached(&decide::cached(function, output, wishes)),
-        Err(errors) => fallback::cached(item, &errors),
-    }
-}
-
-fn expand_entry(input: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
-    let address = match syn::parse2::<item::Address>(input) {
-        Ok(address) => address,
-        Err(error) => return check::no_address(&error).to_compile_error(),
-    };
-    let words = attr::read(address.options.clone(), attr::Place::Entry);
-    let paths = paths::Paths::new(words.krate.as_ref().map(|word| &word.value));
-    match check::declared(&address, words) {
-        Ok((value, settings, key)) => {
-            let (site, companion) = decide::declared(address, value, settings, &key);
-            expand::companion(&paths, &site, &companion)
-        }
-        Err(errors) => fallback::declared(&address, &paths, &errors),
-    }
+    run::declared(input.into()).into()
 }
