@@ -1,3 +1,4 @@
 //! What a user sees of a cached function.
 
 mod contexts;
+mod corners;
