@@ -7,6 +7,9 @@ mod coherence;
 mod entry;
 mod error;
 mod flight;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod install;
 mod key;
