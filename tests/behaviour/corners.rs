@@ -35,6 +35,7 @@ trait Named {
 impl Named for u8 {}
 impl<T> Named for Vec<T> {}
 
+#[allow(clippy::unsafe_derive_deserialize, reason = "clippy counts the `pin!` of a method as the type's own")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Own {
     id: u64,

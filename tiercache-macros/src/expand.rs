@@ -6,6 +6,7 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Expr;
+use syn::token::Brace;
 
 use crate::item::{Boxed, Form, Function, span_of};
 use crate::model::{Cached, Companion, Place, Policy, Settings, Site, Types};
@@ -97,7 +98,9 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
 fn body(function: &Function, span: Span, async_span: Span) -> TokenStream {
     let (door, some) = (door(span), paths::some(span));
     let mut tokens = quote_spanned!(async_span=> async move);
-    function.brace.surround(&mut tokens, |inside| {
+    // The braces stand where the user's do, but are ours: the user's items would follow a statement of ours otherwise.
+    let brace = Brace(function.brace.span.join().resolved_at(Span::mixed_site()));
+    brace.surround(&mut tokens, |inside| {
         inside.extend(quote_spanned!(span=> if let #some(ret) = #door::none(__shape) { return ret; }));
         function.body.to_tokens(inside);
     });
