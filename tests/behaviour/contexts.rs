@@ -438,7 +438,7 @@ fn the_future_is_send_when_the_bodys_is() {
     send(&bodies::borrows_a_local(1));
     send(&bodies::conditional(1));
     send(&bodies::is_send_as_its_body(1, Reader));
-    send(&arguments::borrowed("", &[], &Default::default(), [0; 3]));
+    send(&arguments::borrowed("", &[], &std::collections::BTreeMap::new(), [0; 3]));
     send(&hygiene::at(1));
 }
 

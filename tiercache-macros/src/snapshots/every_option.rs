@@ -63,5 +63,5 @@ pub(crate) fn profile_address(
         )
         .id("shop.profile_of");
     let _ = __tc::Returns::<Found<UserProfile>>::NEW.shape().of::<UserProfile>();
-    __TC.address::<UserProfile>(|| {}, &[]).part(&tenant.id).part(&&name.0).entry()
+    __TC.address(|| {}, &[]).part(&tenant.id).part(&&name.0).entry()
 }
