@@ -12,7 +12,7 @@ use crate::l1::{AnyEntry, Marks};
 use crate::stats::{Event, Source, Timed};
 use crate::time::Moment;
 use crate::value::Cacheable;
-use crate::value::shape::{Kept, Shape, SharedError};
+use crate::value::shape::{Shape, SharedError, Split};
 
 use super::Cache;
 use super::fetch::{Fetched, fetch};
@@ -174,18 +174,18 @@ where
     let output = body.await;
     let load_time = started.elapsed();
     counters.time(Timed::Load, load_time);
-    let value = match S::keep(&output) {
-        Kept::Failed => {
+    let value = match S::split(output) {
+        Split::Kept(value) => value,
+        Split::Failed(output) => {
             counters.count(Event::LoadError);
             let shared = S::share(&output).map(Shared::Error);
             return (output, shared);
         }
-        Kept::Value(value) => Some(value),
-        Kept::Absent => None,
     };
-    let keep = value.is_none_or(keep);
-    let fresh = Fresh { value, load_time, stamps, begun };
+    let keep = value.as_ref().is_none_or(keep);
+    let fresh = Fresh { value: value.as_ref(), load_time, stamps, begun };
     let entry = store(request, fresh, keep).await;
+    let output = S::hit(value).expect("a shape puts together what it took apart");
     (output, Some(Shared::Value(entry)))
 }
 
