@@ -39,15 +39,22 @@ pub(crate) enum Claim {
 }
 
 impl Lease {
-    /// Asks for the lease of `key`. Only an acknowledged one is ours: a request that timed out may still be carried out, and
-    /// its lease then lapses.
+    /// Asks for the lease of `key`. Only an acknowledged one is ours; a request that timed out may still be carried out, so its
+    /// lease is given back.
+    ///
+    /// Cancel safe: a lease that comes when the caller is gone is given back.
     pub(crate) async fn claim(guard: &Guard, key: &Arc<str>) -> Result<Claim> {
         let marker: Arc<[u8]> = envelope::lease(fastrand::u64(..)).into();
-        let found = guard.claim(Arc::clone(key), Arc::clone(&marker), LEASE_TTL).await?;
-        Ok(match found {
-            Some(found) => Claim::Taken(found),
-            None => Claim::Ours(Self::held(guard, key, marker)),
-        })
+        let held = {
+            let (guard, key, marker) = (guard.clone(), Arc::clone(key), Arc::clone(&marker));
+            move || Self::held(guard, key, marker)
+        };
+        let answer = move |found: Option<Vec<u8>>| found.map_or_else(|| Claim::Ours(held()), Claim::Taken);
+        let claimed = guard.claim(Arc::clone(key), Arc::clone(&marker), LEASE_TTL, answer).await;
+        if claimed.is_err() {
+            give_back(guard.clone(), Arc::clone(key), marker);
+        }
+        claimed
     }
 
     /// The right to replace the value that is there now, for a refresh.
@@ -56,9 +63,9 @@ impl Lease {
         Self { guard: guard.clone(), key: Arc::clone(key), expected, held: false, renewal: None }
     }
 
-    fn held(guard: &Guard, key: &Arc<str>, expected: Arc<[u8]>) -> Self {
-        let renewal = guard.spawn(renew(guard.clone(), Arc::clone(key), Arc::clone(&expected)));
-        Self { guard: guard.clone(), key: Arc::clone(key), expected, held: true, renewal: Some(renewal) }
+    fn held(guard: Guard, key: Arc<str>, expected: Arc<[u8]>) -> Self {
+        let renewal = guard.spawn(renew(guard.clone(), Arc::clone(&key), Arc::clone(&expected)));
+        Self { guard, key, expected, held: true, renewal: Some(renewal) }
     }
 
     /// Stores `bytes` for `life`, if the right has not been lost. Says whether it was stored.
@@ -77,13 +84,16 @@ impl Drop for Lease {
             renewal.abort();
         }
         if self.held {
-            let (guard, key, expected) = (self.guard.clone(), Arc::clone(&self.key), Arc::clone(&self.expected));
-            self.guard.spawn(async move {
-                // If it cannot be given back, it lapses.
-                let _ = guard.release(key, expected).await;
-            });
+            give_back(self.guard.clone(), Arc::clone(&self.key), Arc::clone(&self.expected));
         }
     }
+}
+
+fn give_back(guard: Guard, key: Arc<str>, expected: Arc<[u8]>) {
+    guard.clone().spawn(async move {
+        // If it cannot be given back, it lapses.
+        let _ = guard.release(key, expected).await;
+    });
 }
 
 /// Keeps a lease alive while its load runs.

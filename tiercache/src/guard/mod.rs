@@ -42,9 +42,15 @@ impl Guard {
         self.run(move |store| async move { store.write(&key, bytes, life).await }).await
     }
 
-    /// See [`Store::claim`].
-    pub(crate) async fn claim(&self, key: Arc<str>, lease: Arc<[u8]>, life: Duration) -> Result<Option<Vec<u8>>> {
-        self.run(move |store| async move { store.claim(&key, &lease, life).await }).await
+    /// See [`Store::claim`]. What `then` makes of the answer is dropped if the caller is gone by then.
+    pub(crate) async fn claim<T: Send + 'static>(
+        &self,
+        key: Arc<str>,
+        lease: Arc<[u8]>,
+        life: Duration,
+        then: impl FnOnce(Option<Vec<u8>>) -> T + Send + 'static,
+    ) -> Result<T> {
+        self.run(move |store| async move { store.claim(&key, &lease, life).await.map(then) }).await
     }
 
     /// See [`Store::swap`]. Once begun it goes on, also when the caller is dropped.
