@@ -132,7 +132,7 @@ async fn an_acl_user_and_a_database_are_part_of_the_url() {
     let mut connection = server.connection().await;
     let _: () = redis::cmd("ACL")
         .arg(&["SETUSER", "cache", "on", ">secret", "~shop:*", "&shop:*", "-@all"])
-        .arg(&["+@read", "+@write", "+@connection", "-@dangerous", "+eval", "+evalsha", "+script|load"])
+        .arg(&["+@read", "+@write", "+@connection", "-@dangerous", "+eval", "+evalsha", "+script|load", "+@pubsub"])
         .query_async(&mut connection)
         .await
         .unwrap();
