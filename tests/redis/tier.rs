@@ -174,3 +174,12 @@ fn a_cache_outlives_the_runtimes_it_is_used_in() {
     assert_eq!(outcome.unwrap().source(), Source::L2);
     drop(server);
 }
+
+#[tokio::test]
+async fn a_life_without_end_is_one_that_redis_takes() {
+    let server = RedisServer::start().await;
+    let (one, two) = (instance(&server).await, instance(&server).await);
+    let key = Key::new("forever", &1).unwrap();
+    one.set(&key, &5_u64, &Policy::new().ttl(Duration::MAX)).await.unwrap();
+    assert_eq!(two.get::<u64>(&key).await, Some(5));
+}
