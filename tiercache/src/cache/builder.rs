@@ -50,7 +50,7 @@ impl fmt::Debug for L2 {
 #[cfg(feature = "redis")]
 impl From<crate::store::redis::Redis> for L2 {
     fn from(redis: crate::store::redis::Redis) -> Self {
-        Self::of(crate::store::redis::RedisStore::new(&redis))
+        Self { store: redis.into_store().map(|store| Arc::new(store) as Arc<dyn Store>) }
     }
 }
 
@@ -157,8 +157,14 @@ impl CacheBuilder {
         let regions = self.regions()?;
         let deadline = positive("l2_deadline", self.l2_deadline.unwrap_or(DEFAULT_L2_DEADLINE))?;
         let wait_limit = positive("wait_limit", self.wait_limit.unwrap_or(DEFAULT_WAIT_LIMIT))?;
-        let io = Arc::new(Io::start()?);
+        let max_value_bytes = self.max_value_bytes.unwrap_or(DEFAULT_MAX_VALUE_BYTES);
+        if max_value_bytes == 0 {
+            return Err(Error::config(
+                "a max_value_bytes of 0 leaves no room for any value in L2: leave L2 out instead",
+            ));
+        }
         let store = self.l2.map(|l2| l2.store).transpose()?;
+        let io = Arc::new(Io::start()?);
         let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, deadline));
         let inner = Inner {
             stamps_key: format!("{namespace}:@groups").into(),
@@ -168,7 +174,7 @@ impl CacheBuilder {
             flights: start_flights(&io, wait_limit),
             io,
             l2,
-            max_value_bytes: self.max_value_bytes.unwrap_or(DEFAULT_MAX_VALUE_BYTES),
+            max_value_bytes,
             rejects: Reject::ALL.iter().map(|_| std::sync::atomic::AtomicU64::new(0)).collect(),
             notices: Mutex::default(),
             closed: AtomicBool::new(false),

@@ -53,6 +53,16 @@ impl Redis {
         self
     }
 
+    /// # Errors
+    ///
+    /// `ErrorKind::Config` if it could never connect.
+    pub(crate) fn into_store(self) -> Result<RedisStore> {
+        if self.connect_timeout.is_zero() {
+            return Err(Error::config("a connect_timeout of 0 leaves no time to connect to Redis: give it some"));
+        }
+        Ok(RedisStore::new(&self))
+    }
+
     fn info(&self) -> &ConnectionInfo {
         self.client.get_connection_info()
     }
