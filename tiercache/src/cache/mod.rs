@@ -35,13 +35,14 @@ pub(crate) use write::set;
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
+use crate::error::{Error, ErrorKind, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
-use crate::key::Digest;
 use crate::stats::{Stats, Tally};
 
 use read::Shared;
 use region::Regions;
+use request::FlightKey;
 
 /// A tiered cache. Cheap to clone: all clones are the same cache.
 ///
@@ -71,7 +72,7 @@ struct Inner {
     stamps_key: Arc<str>,
     regions: Regions,
     fence: Fence,
-    flights: Arc<Flights<Digest, Shared>>,
+    flights: Arc<Flights<FlightKey, Shared>>,
     io: Arc<Io>,
     l2: Option<Guard>,
     max_value_bytes: usize,
@@ -138,13 +139,27 @@ impl Cache {
         &self.inner.fence
     }
 
-    fn flights(&self) -> &Arc<Flights<Digest, Shared>> {
+    fn flights(&self) -> &Arc<Flights<FlightKey, Shared>> {
         &self.inner.flights
     }
 
-    /// L2, unless there is none.
+    /// L2 for calls that can do without it: none if there is none, or if the cache is closed.
     fn l2(&self) -> Option<&Guard> {
-        self.inner.l2.as_ref()
+        self.open_l2().ok().flatten()
+    }
+
+    /// L2 for what is to reach it, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `ErrorKind::NotInstalled` if the cache is closed.
+    fn open_l2(&self) -> Result<Option<&Guard>> {
+        match &self.inner.l2 {
+            Some(_) if self.inner.closed.load(Ordering::Acquire) => {
+                Err(Error::new(ErrorKind::NotInstalled, "the cache is closed"))
+            }
+            l2 => Ok(l2.as_ref()),
+        }
     }
 
     /// The key of the hash that holds the groups' stamps.
@@ -173,7 +188,10 @@ impl Cache {
     }
 
     fn notice(&self, text: String) {
-        self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text);
+        let mut notices = self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if notices.len() < MOST_NOTICES && !notices.contains(&text) {
+            notices.push(text);
+        }
     }
 }
 
@@ -191,6 +209,9 @@ impl Drop for Inner {
         self.io.stop();
     }
 }
+
+/// More than a person reads.
+const MOST_NOTICES: usize = 256;
 
 /// How often the flight's clock beats while anyone waits.
 const BEAT: Duration = Duration::from_millis(25);

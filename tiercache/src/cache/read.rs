@@ -17,7 +17,7 @@ use crate::value::shape::{Kept, Shape, SharedError};
 use super::Cache;
 use super::fetch::{Fetched, fetch};
 use super::region::Region;
-use super::request::{Begun, Ending, Mode, Request};
+use super::request::{Begun, Ending, FlightKey, Mode, Request};
 use super::write::{Fresh, promote, store};
 
 /// What a leader hands to its waiters.
@@ -82,7 +82,7 @@ where
     S: Shape,
     F: Future<Output = S::Output>,
 {
-    let lead = match request.cache.flights().join(&request.digest) {
+    let lead = match request.cache.flights().join(&FlightKey::now(&request.cache, &request.region, &request.digest)) {
         Role::Lead(lead) => Some(lead),
         Role::Reentrant => None,
         Role::Wait(wait) => match wait.await {
@@ -102,7 +102,7 @@ where
 
 /// Loads for all who wait.
 async fn lead_load<S, F>(
-    lead: Lead<Digest, Shared>,
+    lead: Lead<FlightKey, Shared>,
     request: &Request,
     body: Pin<&mut F>,
     keep: impl Fn(&S::Value) -> bool,
@@ -152,6 +152,9 @@ where
     S: Shape,
     F: Future<Output = S::Output>,
 {
+    // What loads under way have read is older than what this one will: none of them is kept, and nobody who comes now joins one.
+    request.cache.fence().bump(&request.digest, || {});
+    request.cache.leave_behind(&request.region, &request.digest);
     let begun = request.begin();
     run::<S, F>(request, begun, Fetched::stamps_only(request), body, keep).await.0
 }

@@ -6,6 +6,7 @@ use crate::coherence::fence::Place;
 use crate::key::{Digest, l2_key};
 use crate::l1::Marks;
 use crate::stats::{Event, Source};
+use crate::time::Moment;
 
 use super::Cache;
 use super::policy::Terms;
@@ -25,6 +26,22 @@ pub(crate) enum Mode {
 
 /// Where a call tells its source, if anybody asked.
 pub(crate) type Report = Arc<OnceLock<Source>>;
+
+/// What a load is known by to those who could join it. The marks are in it, so that nobody who comes after the invalidation of a
+/// group joins a load from before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FlightKey {
+    digest: Digest,
+    epoch: u32,
+    generation: u32,
+}
+
+impl FlightKey {
+    /// The key of loads of `digest` that begin now.
+    pub(super) fn now(cache: &Cache, region: &Region, digest: &Digest) -> Self {
+        Self { digest: *digest, epoch: cache.fence().epoch(), generation: region.generation() }
+    }
+}
 
 /// One value asked for.
 #[derive(Clone, Debug)]
@@ -57,15 +74,17 @@ impl Request {
 
     /// This request's place at the fence, and the marks that an entry loaded from now on carries.
     pub(crate) fn begin(&self) -> Begun {
+        let at = Moment::now();
         let generation = self.region.generation();
         let place = self.cache.fence().take(&self.digest);
-        Begun { place, marks: Marks { epoch: place.epoch(), generation } }
+        Begun { at, place, marks: Marks { epoch: place.epoch(), generation } }
     }
 }
 
 /// What a load took before its first read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
+    pub(crate) at: Moment,
     pub(crate) place: Place,
     pub(crate) marks: Marks,
 }
