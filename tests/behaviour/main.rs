@@ -3,6 +3,7 @@
 mod calls;
 mod configuration;
 mod contexts;
+mod corners;
 mod direct;
 mod entries;
 mod flight;

@@ -68,7 +68,8 @@ pub struct Call<S> {
     shape: PhantomData<fn() -> S>,
 }
 
-impl<S: Shape> Lookup<S> {
+// The bounds are on the methods: an unfit type is then one error at the type, and not a method that is not found.
+impl<S> Lookup<S> {
     /// Adds a part of the key.
     #[inline]
     #[must_use]
@@ -81,7 +82,10 @@ impl<S: Shape> Lookup<S> {
 
     /// Looks in L1.
     #[inline]
-    pub fn look(self) -> Look<S> {
+    pub fn look(self) -> Look<S>
+    where
+        S: Shape,
+    {
         let said = adjustment();
         match self.target {
             Target::Site(site, instance, hasher) => {
@@ -141,15 +145,20 @@ fn not_installed<S: Shape>(said: Option<Adjustment>) -> Look<S> {
     bypass(said)
 }
 
-impl<S: Shape> Call<S> {
+impl<S> Call<S> {
     /// Answers the call: by another caller's load, by L2, or by `body`.
-    pub async fn load<F: Future<Output = S::Output>>(self, body: Pin<&mut F>) -> S::Output {
+    pub async fn load<F>(self, body: Pin<&mut F>) -> S::Output
+    where
+        S: Shape,
+        F: Future<Output = S::Output>,
+    {
         self.load_if(body, |_| true).await
     }
 
     /// The same; keeps only what `keep` says.
     pub async fn load_if<F>(self, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> S::Output
     where
+        S: Shape,
         F: Future<Output = S::Output>,
     {
         if let Some(request) = self.request {
