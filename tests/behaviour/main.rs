@@ -12,6 +12,7 @@ mod install;
 mod invalidation;
 mod named;
 mod policy;
+mod races;
 mod statistics;
 mod tiers;
 mod values;

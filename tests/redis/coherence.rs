@@ -202,3 +202,15 @@ async fn an_invalidation_works_out_of_memory_and_is_heard() {
     one.invalidate_prefix("user").await.unwrap();
     until_changed(&two, 1, &runs, old, SOON).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_set_here_is_served_there() {
+    let server = RedisServer::start().await;
+    let (one, two, runs) = pair(&server).await;
+    let old = one.scope(find(1, &runs)).await;
+    assert_eq!(two.scope(find(1, &runs)).await, old);
+    one.scope(async { find_entry(1).set(777).await }).await.unwrap();
+    until_changed(&two, 1, &runs, old, SOON).await;
+    assert_eq!(two.scope(find(1, &runs)).await, 777);
+    assert_eq!(one.scope(find(1, &runs)).await, 777);
+}

@@ -38,6 +38,7 @@ pub(crate) use write::set;
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
+use crate::error::{Error, ErrorKind, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
 use crate::key::Digest;
@@ -125,8 +126,7 @@ impl Cache {
 
     /// Drops everything in memory. L2 keeps what it has: the next calls read it there.
     pub fn clear_l1(&self) {
-        self.inner.forget_everything();
-        self.inner.regions.caches().for_each(|named| named.l1.clear());
+        self.inner.drop_everything();
     }
 
     fn rejected(&self) -> BTreeMap<&'static str, u64> {
@@ -154,9 +154,23 @@ impl Cache {
         &self.inner.flights
     }
 
-    /// L2, unless there is none.
+    /// L2 for calls that can do without it: none if there is none, or if the cache is closed.
     fn l2(&self) -> Option<&Guard> {
-        self.inner.l2.as_ref()
+        self.open_l2().ok().flatten()
+    }
+
+    /// L2 for what is to reach it, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `ErrorKind::NotInstalled` if the cache is closed.
+    fn open_l2(&self) -> Result<Option<&Guard>> {
+        match &self.inner.l2 {
+            Some(_) if self.inner.closed.load(Ordering::Acquire) => {
+                Err(Error::new(ErrorKind::NotInstalled, "the cache is closed"))
+            }
+            l2 => Ok(l2.as_ref()),
+        }
     }
 
     /// The key of the hash that holds the groups' stamps.
@@ -185,7 +199,10 @@ impl Cache {
     }
 
     fn notice(&self, text: String) {
-        self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text);
+        let mut notices = self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if notices.len() < MOST_NOTICES && !notices.contains(&text) {
+            notices.push(text);
+        }
     }
 }
 
@@ -203,6 +220,9 @@ impl Drop for Inner {
         self.io.stop();
     }
 }
+
+/// More than a person reads.
+const MOST_NOTICES: usize = 256;
 
 /// How often the flight's clock beats while anyone waits.
 const BEAT: Duration = Duration::from_millis(25);

@@ -190,6 +190,9 @@ where
     S: Shape,
     F: Future<Output = S::Output>,
 {
+    // What loads under way have read is older than what this one will: none of them is kept, and nobody who comes now joins one.
+    request.cache.fence().bump(&request.digest, || {});
+    request.cache.flights().forget(&request.digest);
     let begun = request.begin();
     let fill = refill(request).await;
     run::<S, F>(request, begun, fill, body, keep).await.0

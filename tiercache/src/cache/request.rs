@@ -7,7 +7,7 @@ use crate::guard::Guard;
 use crate::key::{Digest, l2_key};
 use crate::l1::Marks;
 use crate::stats::{Event, Source};
-use crate::time::Proof;
+use crate::time::{Moment, Proof};
 
 use super::Cache;
 use super::policy::Terms;
@@ -64,16 +64,17 @@ impl Request {
 
     /// This request's place at the fence, and the marks that an entry loaded from now on carries.
     pub(crate) fn begin(&self) -> Begun {
-        let proved = Proof::now();
+        let at = Moment::now();
         let generation = self.region.generation();
         let place = self.cache.fence().take(&self.digest);
-        Begun { place, marks: Marks { epoch: place.epoch(), generation }, proved }
+        Begun { at, place, marks: Marks { epoch: place.epoch(), generation }, proved: Proof::at(at) }
     }
 }
 
 /// What a load took before its first read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
+    pub(crate) at: Moment,
     pub(crate) place: Place,
     pub(crate) marks: Marks,
     pub(crate) proved: Proof,

@@ -14,7 +14,8 @@ use crate::value::print::print;
 
 use super::fetch::{Decoded, decode};
 use super::fill::Fill;
-use super::request::{Begun, Request};
+use super::invalidate::Local;
+use super::request::{Begun, Mode, Request};
 
 /// What a load gave.
 pub(super) struct Fresh<'a, T> {
@@ -36,7 +37,17 @@ struct Sealed {
 pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, keep: bool) -> Arc<AnyEntry> {
     let Fresh { value, load_time, fill, begun } = fresh;
     let life = request.terms.life(value.is_some()).filter(|_| keep);
-    let Some(life) = life else { return entry(request, begun, value.cloned(), Duration::ZERO, 0) };
+    let Some(life) = life else {
+        if request.mode == Mode::Refreshed {
+            // There is nothing new to put in the place of what the tiers hold, and that is known to be old.
+            let _ = request.cache.invalidate_in(&request.region, &request.digest).await;
+        }
+        return entry(request, begun, value.cloned(), Duration::ZERO, 0);
+    };
+    if !request.cache.fence().if_holds(&request.digest, begun.place, || {}) {
+        // Something newer is known, or was invalidated: for those who wait only.
+        return entry(request, begun, value.cloned(), Duration::ZERO, 0);
+    }
     let expires = Moment::now().after(life.min(request.terms.l1_ttl));
     let (encoded, lost) = match fill {
         None => (None, false),
@@ -68,7 +79,7 @@ async fn fill_l2<T: Cacheable>(
     (Some(sealed.encoded), matches!(filled, Ok(false)))
 }
 
-/// Keeps in L1 what was found in L2, for no longer than it lives there.
+/// Keeps in L1 what was found in L2, for no longer than it lives there: its life there counts from before it was asked for.
 pub(super) fn promote<T: Cacheable>(
     request: &Request,
     begun: Begun,
@@ -82,26 +93,32 @@ pub(super) fn promote<T: Cacheable>(
 
 /// Stores a value that no load gave: L2 first, then L1.
 pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()> {
-    let life = request.terms.ttl;
+    let Request { cache, region, digest, terms, .. } = request;
+    // Loads under way read an older value: from here on they are not to keep it in L2, at the end not in L1.
+    cache.fence().bump(digest, || {});
     let begun = request.begin();
-    let mut encoded = print(value, false).map_or(0, |print| print.size);
-    let now = Moment::now();
-    if let Some(guard) = request.cache.l2() {
-        let groups = &request.region.groups;
-        let stamps = guard.stamp(request.cache.stamps_key(), groups.fields()).await?;
-        let sealed = seal(request, Some(value), life, Duration::ZERO, groups.stamped(&stamps))?;
-        encoded = sealed.encoded;
-        timed(request, guard.write(request.l2_key(), sealed.bytes, life)).await?;
-    }
-    request.region.counters.count(Event::Store);
-    // Loads under way read an older value: they are not to keep it.
-    request.cache.fence().bump(&request.digest, || {
-        let expires = now.after(life.min(request.terms.l1_ttl));
-        let entry =
-            AnyEntry::new(Some(value.clone()), expires, (begun.marks, begun.proved), encoded, &request.region.counters);
-        request.region.named.l1.insert(request.digest, entry);
-    });
-    request.cache.flights().forget(&request.digest);
+    let life = terms.ttl.min(terms.l1_ttl);
+    let entry = |encoded| {
+        AnyEntry::new(Some(value.clone()), begun.at.after(life), (begun.marks, begun.proved), encoded, &region.counters)
+    };
+    let keep = |entry| {
+        region.counters.count(Event::Store);
+        cache.fence().bump(digest, || region.named.l1.insert(*digest, entry));
+        cache.flights().forget(digest);
+    };
+    let Some(guard) = cache.open_l2()? else {
+        keep(entry(print(value, false).map_or(0, |print| print.size)));
+        return Ok(());
+    };
+    let stamps = guard.stamp(cache.stamps_key(), region.groups.fields()).await?;
+    let sealed = seal(request, Some(value), terms.ttl, Duration::ZERO, region.groups.stamped(&stamps))?;
+    let entry = entry(sealed.encoded);
+    // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
+    let unknown = Local::when_dropped(|| cache.forget(digest));
+    timed(request, guard.write(request.l2_key(), sealed.bytes, terms.ttl)).await?;
+    cache.tell_of(guard, digest).await?;
+    unknown.cancel();
+    keep(entry);
     Ok(())
 }
 
@@ -131,7 +148,7 @@ fn entry<T: Cacheable>(
     life: Duration,
     encoded: usize,
 ) -> Arc<AnyEntry> {
-    AnyEntry::new(value, Moment::now().after(life), (begun.marks, begun.proved), encoded, &request.region.counters)
+    AnyEntry::new(value, begun.at.after(life), (begun.marks, begun.proved), encoded, &request.region.counters)
 }
 
 /// The envelope of a value.
