@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::sync::Mutex;
 
 use super::lock;
+use super::pulse::Pulse;
 
 /// The id of the caller that made the slot.
 pub(super) const FIRST: u64 = 0;
@@ -18,10 +19,8 @@ pub(super) struct Slot<V> {
 struct State<V> {
     phase: Phase<V>,
     leader: u64,
-    /// Set while the leader has been woken and not yet polled.
-    woken: Arc<AtomicBool>,
-    /// How many sweeps have found it so.
-    unpolled: u32,
+    /// Whether the leader still comes when it is woken.
+    pulse: Arc<Pulse>,
     waiters: BTreeMap<u64, Waiter>,
     next_id: u64,
     /// Whether the sweep looks at this slot.
@@ -60,8 +59,7 @@ impl<V: Clone> Slot<V> {
         let state = State {
             phase: Phase::Running,
             leader: FIRST,
-            woken: Arc::new(AtomicBool::new(false)),
-            unpolled: 0,
+            pulse: Arc::new(Pulse::new()),
             waiters: BTreeMap::new(),
             next_id: FIRST + 1,
             watched: false,
@@ -99,7 +97,10 @@ impl<V: Clone> Slot<V> {
             None => Seen::Dismissed,
             Some(waiter) => {
                 if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                    waiter.waker = Some(waker.clone());
+                    let old = waiter.waker.replace(waker.clone());
+                    // Not under the lock, as in `leave`.
+                    drop(state);
+                    drop(old);
                 }
                 Seen::Pending
             }
@@ -109,17 +110,17 @@ impl<V: Clone> Slot<V> {
     /// Caller `id` goes away: a waiter is struck off, a leader hands over. Says whether nobody is left.
     pub(super) fn leave(&self, id: u64) -> bool {
         let mut state = lock(&self.state);
-        state.waiters.remove(&id);
-        if state.leader != id || !matches!(state.phase, Phase::Running) {
-            return false;
-        }
-        let woken = state.promote();
-        let nobody = woken.is_none();
+        let waiter = state.waiters.remove(&id);
+        let leads = state.leader == id && matches!(state.phase, Phase::Running);
+        let heir = if leads { state.promote() } else { None };
+        let nobody = leads && heir.is_none();
         if nobody {
             state.phase = Phase::Ended(None);
         }
         drop(state);
-        wake(woken.flatten());
+        // Not under the lock: its waker may be the last to hold a task, and with that another waiter of this slot.
+        drop(waiter);
+        wake(heir.flatten());
         nobody
     }
 
@@ -136,10 +137,10 @@ impl<V: Clone> Slot<V> {
         waiters.into_values().for_each(|waiter| wake(waiter.waker));
     }
 
-    /// The flag that leader `id` sets when it is woken; `None` if it leads no longer.
-    pub(super) fn woken_flag(&self, id: u64) -> Option<Arc<AtomicBool>> {
+    /// Where leader `id` shows that it still comes; `None` if it leads no longer.
+    pub(super) fn pulse(&self, id: u64) -> Option<Arc<Pulse>> {
         let state = lock(&self.state);
-        (state.leader == id).then(|| Arc::clone(&state.woken))
+        (state.leader == id).then(|| Arc::clone(&state.pulse))
     }
 
     /// One beat: says whether the slot is still to be watched.
@@ -149,7 +150,8 @@ impl<V: Clone> Slot<V> {
             return false;
         }
         let mut wakers = state.dismiss(wait_limit);
-        if state.leader_is_idle(leader_patience) {
+        let absent = state.pulse.beat();
+        if absent > leader_patience {
             wakers.extend(state.promote().flatten());
         }
         // A leader nobody waits for harms nobody.
@@ -166,19 +168,9 @@ impl<V> State<V> {
     fn promote(&mut self) -> Option<Option<Waker>> {
         let (id, waiter) = self.waiters.pop_first()?;
         self.leader = id;
-        // A flag of its own: the old leader may still be woken. Woken, and not yet polled.
-        self.woken = Arc::new(AtomicBool::new(true));
-        self.unpolled = 0;
+        // One of its own: the old leader may still be woken.
+        self.pulse = Arc::new(Pulse::called());
         Some(waiter.waker)
-    }
-
-    fn leader_is_idle(&mut self, patience: u32) -> bool {
-        if !self.woken.load(Ordering::Acquire) {
-            self.unpolled = 0;
-            return false;
-        }
-        self.unpolled += 1;
-        self.unpolled > patience && !self.waiters.is_empty()
     }
 
     /// Strikes off the waiters that have waited too long.
