@@ -1,5 +1,7 @@
 //! What the flight promises, without a runtime: futures are polled by hand, and sweeps come when a test says so.
 
+mod random;
+
 use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
