@@ -156,10 +156,8 @@ pub fn of_two_waiters_exactly_one_takes_over() {
     check(|| {
         let flights = flights(NEVER);
         let lead = lead(&flights);
-        let others: Vec<_> = [wait(&flights), wait(&flights)]
-            .into_iter()
-            .map(|wait| thread::spawn(move || follow(wait, 2)))
-            .collect();
+        let others: Vec<_> =
+            [wait(&flights), wait(&flights)].into_iter().map(|wait| thread::spawn(move || follow(wait, 2))).collect();
         drop(lead);
         let mut came: Vec<_> = others.into_iter().map(|other| other.join().unwrap()).collect();
         came.sort_by_key(|came| *came == Came::Led);

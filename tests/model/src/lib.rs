@@ -2,6 +2,7 @@
 //! through every interleaving of its threads, up to a number of preemptions; loom also fails when all threads wait.
 
 #![allow(clippy::missing_panics_doc, reason = "a model panics when its promise is broken")]
+#![allow(clippy::similar_names, reason = "a lead has a load, a waiter a waker")]
 
 pub mod fences;
 pub mod flights;

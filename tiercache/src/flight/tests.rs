@@ -1,5 +1,7 @@
 //! What the flight promises, without a runtime: futures are polled by hand, and sweeps come when a test says so.
 
+#![allow(clippy::similar_names, reason = "a lead has a load")]
+
 mod random;
 
 use std::future::{pending, poll_fn};
