@@ -94,6 +94,7 @@ impl Fetched {
     }
 
     /// The value, if there is one of this type; else what is known for the load that follows.
+    #[allow(clippy::result_large_err, reason = "both ways are usual, and on a path of microseconds")]
     pub(super) fn decode<T: Cacheable>(self, request: &Request) -> Result<(Decoded<T>, Duration), Self> {
         let Self::Found { header, bytes, payload_at, life, stamps } = self else { return Err(self) };
         match decode(&header, &bytes[payload_at..]) {

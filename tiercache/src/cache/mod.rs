@@ -35,7 +35,6 @@ pub(crate) use write::set;
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
-use crate::error::Error;
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
 use crate::key::Digest;
@@ -171,11 +170,6 @@ impl Cache {
         );
         tracing::warn!("{text}");
         self.notice(text);
-    }
-
-    /// Says why a value was not stored.
-    fn note_unstorable(&self, region: &Region, error: &Error) {
-        tracing::debug!(function = region.label(), %error, "not stored in L2");
     }
 
     fn notice(&self, text: String) {

@@ -70,7 +70,7 @@ pub(crate) struct Regions {
     caches: HashMap<String, Arc<NamedCache>>,
     default: Arc<NamedCache>,
     /// By site and named cache.
-    regions: RwLock<HashMap<(SiteDigest, usize), Arc<Region>>>,
+    made: RwLock<HashMap<(SiteDigest, usize), Arc<Region>>>,
     generations: Mutex<HashMap<String, Arc<AtomicU32>>>,
     warned: AtomicBool,
 }
@@ -82,7 +82,7 @@ impl Regions {
         Self {
             caches: caches.chain([(DEFAULT.to_owned(), Arc::clone(&default))]).collect(),
             default,
-            regions: RwLock::default(),
+            made: RwLock::default(),
             generations: Mutex::default(),
             warned: AtomicBool::new(false),
         }
@@ -92,18 +92,18 @@ impl Regions {
     pub(crate) fn get(&self, spec: &Spec<'_>) -> Arc<Region> {
         let named = self.named(spec.policy.cache_name());
         let id = (spec.site, Arc::as_ptr(named).addr());
-        let regions = self.regions.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let regions = self.made.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(region) = regions.get(&id) {
             return Arc::clone(region);
         }
         drop(regions);
-        let mut regions = self.regions.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut regions = self.made.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(regions.entry(id).or_insert_with(|| Arc::new(self.make(spec, named))))
     }
 
     /// All regions used so far.
     pub(crate) fn all(&self) -> Vec<Arc<Region>> {
-        let regions = self.regions.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let regions = self.made.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         regions.values().cloned().collect()
     }
 

@@ -150,7 +150,7 @@ fn seal<T: Cacheable>(
         seal_with(request, codec, &header, value)
     });
     if let Err(error) = &sealed {
-        request.cache.note_unstorable(&request.region, error);
+        tracing::debug!(function = request.region.label(), %error, "not stored in L2");
     }
     sealed
 }

@@ -2,13 +2,16 @@
 //!
 //! Codecs believe the lengths they read. Nine bytes make bincode reserve 2^60 and abort the process, five bytes make it
 //! reserve all of a limit, a `Vec<()>` is filled for as long as it declares, and a value that is nested 100,000 times
-//! overflows the stack. The guard stands between a codec's deserializer and the type ([`super::guarded`]) and counts.
+//! overflows the stack. The guard stands between a codec's deserializer and the type ([`guarded`]) and counts.
+
+mod access;
+mod guarded;
 
 use std::cell::Cell;
 
 use serde::de::Error;
 
-use super::guarded::Guarded;
+use guarded::Guarded;
 
 /// How deep values may be nested. `Some` and newtypes count too: recursion can go through them alone.
 const DEPTH: usize = 128;
@@ -37,7 +40,7 @@ impl Guard {
 
 /// Where in a value the decoder is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Level<'g> {
+struct Level<'g> {
     guard: &'g Guard,
     depth: usize,
     /// Whether the data say how many elements come, and not the type: the first need a budget.
@@ -47,7 +50,7 @@ pub(super) struct Level<'g> {
 impl Level<'_> {
     /// One level further in.
     #[inline]
-    pub(super) fn deeper<E: Error>(self) -> Result<Self, E> {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
         if self.depth == DEPTH {
             return Err(E::custom("nested too deep"));
         }
@@ -55,18 +58,18 @@ impl Level<'_> {
     }
 
     #[inline]
-    pub(super) fn counted(self) -> Self {
+    fn counted(self) -> Self {
         Self { counted: true, ..self }
     }
 
     #[inline]
-    pub(super) fn fixed(self) -> Self {
+    fn fixed(self) -> Self {
         Self { counted: false, ..self }
     }
 
     /// Pays for an element.
     #[inline]
-    pub(super) fn element<E: Error>(self) -> Result<(), E> {
+    fn element<E: Error>(self) -> Result<(), E> {
         if self.counted {
             let left = self.guard.elements.get().checked_sub(1).ok_or_else(|| E::custom("too many elements"))?;
             self.guard.elements.set(left);
@@ -76,7 +79,7 @@ impl Level<'_> {
 
     /// What of a size hint may be believed: all hints together no more than there are bytes, so that sequences nested
     /// in one another cannot each reserve for the whole payload.
-    pub(super) fn hint(self, hint: Option<usize>) -> Option<usize> {
+    fn hint(self, hint: Option<usize>) -> Option<usize> {
         let left = self.guard.hints.get();
         let hint = hint?.min(left);
         self.guard.hints.set(left - hint);

@@ -4,20 +4,19 @@
 //! can write to, so decoding is total: any bytes give a value or an error, within the stack, and without allocating more
 //! than they could stand for. Codecs do not promise that by themselves, so each runs under [`guard`].
 
-mod access;
 #[cfg(feature = "bincode")]
 mod bincode;
 mod bounded;
 pub(crate) mod envelope;
+#[cfg(any(feature = "bincode", feature = "postcard", feature = "json"))]
 mod guard;
-mod guarded;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "postcard")]
 mod postcard;
 mod reject;
 mod select;
-#[cfg(test)]
+#[cfg(all(test, any(feature = "bincode", feature = "postcard", feature = "json")))]
 mod tests;
 
 pub(crate) use reject::Reject;

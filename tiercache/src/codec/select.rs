@@ -96,14 +96,7 @@ impl Codec {
     ) -> Result<(), Error> {
         let before = out.len();
         let mut bounded = Bounded::new(out, limit);
-        let done = match self {
-            #[cfg(feature = "bincode")]
-            Self::Bincode => super::bincode::encode(value, &mut bounded),
-            #[cfg(feature = "postcard")]
-            Self::Postcard => super::postcard::encode(value, &mut bounded),
-            #[cfg(feature = "json")]
-            Self::Json => super::json::encode(value, &mut bounded),
-        };
+        let done = self.write(value, &mut bounded);
         let full = bounded.is_full();
         if full || !done {
             out.truncate(before);
@@ -124,17 +117,33 @@ impl Codec {
     ///
     /// `ErrorKind::Decode`, without the codec's own text: it may hold the value.
     pub(crate) fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, Error> {
-        let value = match self {
+        self.read(bytes).ok_or_else(|| {
+            Error::new(ErrorKind::Decode, format!("the stored bytes are no value of this type in {self}"))
+        })
+    }
+
+    #[cfg_attr(not(any(feature = "bincode", feature = "postcard", feature = "json")), expect(unused_variables))]
+    fn write<T: Serialize + ?Sized>(self, value: &T, out: &mut Bounded<'_>) -> bool {
+        match self {
+            #[cfg(feature = "bincode")]
+            Self::Bincode => super::bincode::encode(value, out),
+            #[cfg(feature = "postcard")]
+            Self::Postcard => super::postcard::encode(value, out),
+            #[cfg(feature = "json")]
+            Self::Json => super::json::encode(value, out),
+        }
+    }
+
+    #[cfg_attr(not(any(feature = "bincode", feature = "postcard", feature = "json")), expect(unused_variables))]
+    fn read<T: DeserializeOwned>(self, bytes: &[u8]) -> Option<T> {
+        match self {
             #[cfg(feature = "bincode")]
             Self::Bincode => super::bincode::decode(bytes),
             #[cfg(feature = "postcard")]
             Self::Postcard => super::postcard::decode(bytes),
             #[cfg(feature = "json")]
             Self::Json => super::json::decode(bytes),
-        };
-        value.ok_or_else(|| {
-            Error::new(ErrorKind::Decode, format!("the stored bytes are no value of this type in {self}"))
-        })
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::{Flights, lock};
 
 thread_local! {
     /// The slots whose loads are being polled on this thread, by address, the innermost last.
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no const")]
     static STACK: RefCell<Vec<usize>> = RefCell::new(Vec::new());
 }
 

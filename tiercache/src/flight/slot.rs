@@ -120,7 +120,7 @@ impl<V: Clone> Slot<V> {
         drop(state);
         // Not under the lock: its waker may be the last to hold a task, and with that another waiter of this slot.
         drop(waiter);
-        wake(heir.flatten());
+        wake(heir.and_then(|heir| heir.waker));
         nobody
     }
 
@@ -134,7 +134,9 @@ impl<V: Clone> Slot<V> {
         state.phase = Phase::Ended(value);
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
-        waiters.into_values().for_each(|waiter| wake(waiter.waker));
+        for waiter in waiters.into_values() {
+            wake(waiter.waker);
+        }
     }
 
     /// Where leader `id` shows that it still comes; `None` if it leads no longer.
@@ -152,7 +154,7 @@ impl<V: Clone> Slot<V> {
         let mut wakers = state.dismiss(wait_limit);
         let absent = state.pulse.beat();
         if absent > leader_patience {
-            wakers.extend(state.promote().flatten());
+            wakers.extend(state.promote().and_then(|heir| heir.waker));
         }
         // A leader nobody waits for harms nobody.
         let watched = !state.waiters.is_empty();
@@ -164,13 +166,13 @@ impl<V: Clone> Slot<V> {
 }
 
 impl<V> State<V> {
-    /// Makes the first waiter the leader: its waker, if it has been polled; `None` if there is no waiter.
-    fn promote(&mut self) -> Option<Option<Waker>> {
+    /// Makes the first waiter the leader, if there is one.
+    fn promote(&mut self) -> Option<Waiter> {
         let (id, waiter) = self.waiters.pop_first()?;
         self.leader = id;
         // One of its own: the old leader may still be woken.
         self.pulse = Arc::new(Pulse::called());
-        Some(waiter.waker)
+        Some(waiter)
     }
 
     /// Strikes off the waiters that have waited too long.

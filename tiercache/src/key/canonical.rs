@@ -158,3 +158,12 @@ fn unserializable() -> Error {
          `skip`, or name what identifies it with `key`",
     )
 }
+
+/// The canonical encoding of a part, which [`KeyHasher`] hashes and does not keep.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn encoding<P: Serialize + ?Sized>(part: &P) -> Vec<u8> {
+    let mut hasher = KeyHasher::new(&SiteDigest::direct(""));
+    hasher.collect_entries();
+    hasher.part(part);
+    hasher.entries
+}

@@ -73,7 +73,8 @@ mod tests {
                 "shop::outer<fn() -> u8>::{{closure}}::nested",
             ),
             ("shop::get_user::<u8>::{{closure}}", "shop::get_user"),
-            ("shop::chars<'>', '<'>::{{closure}}", "shop::chars"),
+            ("shop::chars<shop::User, '>'>::{{closure}}", "shop::chars"),
+            ("shop::chars<shop::User, '<'>::{{closure}}", "shop::chars"),
             ("get_user::{{closure}}", "get_user"),
             ("get_user", "get_user"),
         ];
@@ -105,6 +106,7 @@ mod tests {
 
     impl<T> Repo<T> {
         async fn get(&self) -> String {
+            std::future::ready(()).await;
             trim_identity(type_name_of_val(&|| ()), "get")
         }
     }

@@ -17,6 +17,8 @@ mod site;
 mod tests;
 
 pub(crate) use canonical::KeyHasher;
+#[cfg(any(test, fuzzing))]
+pub(crate) use canonical::encoding;
 pub(crate) use digest::{BuildDigestHasher, Digest};
 pub use handmade::Key;
 pub(crate) use identity::trim_identity;

@@ -3,9 +3,27 @@
 mod lookup;
 mod site;
 
+use core::time::Duration;
+
 pub use core::any::{type_name, type_name_of_val};
 
+pub use crate::cache::Policy;
 pub use crate::value::returns::Returns;
 pub use crate::value::shape::Shape;
 pub use lookup::{Address, Call, Look, Lookup, at};
 pub use site::Site;
+
+/// A duration that fits on the line it is written on.
+pub const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// The same, in milliseconds.
+pub const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// No output. Its type tells rustc what a body returns, before it reads the body.
+pub const fn none<S: Shape>(_shape: S) -> Option<S::Output> {
+    None
+}

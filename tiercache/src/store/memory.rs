@@ -135,7 +135,9 @@ impl Store for Memory {
     fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()> {
         Box::pin(async move {
             let mut state = self.state();
-            keys.iter().for_each(|key| state.remove(key));
+            for key in keys {
+                state.remove(key);
+            }
             Ok(())
         })
     }

@@ -105,15 +105,14 @@ impl Printer {
     }
 
     #[inline]
-    fn scalar(&mut self, kind: Kind, word: u64, size: usize) -> fmt::Result {
+    fn scalar(&mut self, kind: Kind, word: u64, size: usize) {
         self.add(kind, word);
         self.size += size;
-        Ok(())
     }
 
-    fn wide(&mut self, kind: Kind, word: u128) -> fmt::Result {
+    fn wide(&mut self, kind: Kind, word: u128) {
         self.add(kind, word as u64);
-        self.scalar(kind, (word >> 64) as u64, 16)
+        self.scalar(kind, (word >> 64) as u64, 16);
     }
 
     #[inline]

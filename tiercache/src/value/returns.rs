@@ -3,6 +3,8 @@
 //! Inherent methods are found before those of the `Deref` target, so the first rung whose type and bounds fit answers. An alias is
 //! its type; a bare type parameter fits only the last rung, a plain value.
 
+#![allow(clippy::unused_self, reason = "the receiver is what the ladder is climbed by")]
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;

@@ -24,8 +24,6 @@ pub(super) struct Disk {
     cursors: Cursors,
     /// Whether a crash would lose something.
     dirty: bool,
-    /// Bytes written since the file was last made durable.
-    unsynced: u64,
 }
 
 impl Disk {
@@ -48,7 +46,7 @@ impl Disk {
     }
 
     pub(super) fn of(db: Database) -> Self {
-        Self { db, cursors: Cursors::new(), dirty: false, unsynced: 0 }
+        Self { db, cursors: Cursors::new(), dirty: false }
     }
 
     /// Makes the tables, and forgets what was stored if its age cannot be known.
@@ -92,19 +90,15 @@ impl Disk {
             .map(|request| change(&mut tables, &mut self.cursors, request, max, now))
             .collect::<Result<_, _>>()?;
         tables.evict(max, now)?;
-        let (changed, mut lasting) = (tables.changed, tables.lasting);
+        let (changed, lasting) = (tables.changed, tables.lasting);
         tables.finish(now)?;
-        self.unsynced += requests.iter().map(Request::weight).sum::<u64>();
-        // What is absent may only have been evicted since the last sync, and come back with a crash.
-        lasting |= self.dirty && requests.iter().any(Request::removes);
-        lasting |= self.unsynced > share(max);
-        if !changed && !lasting {
+        if !changed {
             txn.abort()?;
             return Ok(answers);
         }
         txn.set_durability(if lasting { Durability::Immediate } else { Durability::None })?;
         txn.commit()?;
-        self.committed(lasting);
+        self.dirty = !lasting;
         Ok(answers)
     }
 
@@ -114,7 +108,7 @@ impl Disk {
             let txn = self.db.begin_write()?;
             Tables::of(&txn)?.finish(now)?;
             txn.commit()?;
-            self.committed(true);
+            self.dirty = false;
         }
         Ok(())
     }
@@ -133,7 +127,7 @@ impl Disk {
         tables.finish(now)?;
         txn.set_durability(Durability::None)?;
         txn.commit()?;
-        self.committed(false);
+        self.dirty = true;
         Ok((count, next))
     }
 
@@ -145,16 +139,9 @@ impl Disk {
     pub(super) fn weight(&mut self) -> Result<u64, Trouble> {
         Ok(Tables::of(&self.db.begin_write()?)?.weight())
     }
-
-    fn committed(&mut self, durable: bool) {
-        self.dirty = !durable;
-        if durable {
-            self.unsynced = 0;
-        }
-    }
 }
 
-/// How much of `max` may be written before the file is made durable: redb uses freed pages again only after that.
+/// How much of `max` one transaction may write: until it is committed, the file holds the old and the new.
 pub(super) fn share(max: u64) -> u64 {
     max / 8
 }

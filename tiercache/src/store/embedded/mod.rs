@@ -45,7 +45,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///   first. The file itself stays below four times `max_bytes`, plus 8 MiB.
 /// - **Crashes**, also `kill -9`: the file stays whole. New entries of about the last second may be lost; whatever was
 ///   removed, replaced or invalidated does not come back.
-/// - **Damage**: a file that is found to be damaged while it is used is replaced by an empty one.
+/// - **Damage**: a file that is found to be damaged while it is used is replaced by an empty one, at the cost of one error.
+///   redb verifies a file only after a crash, so this has limits: random bytes over its header can end the process.
 /// - **Time**: lives are kept by the wall clock while no process runs, because no other clock survives a restart. If it
 ///   was set back since, nothing stored is believed.
 /// - **Memory**: a page cache of at most 32 MiB.

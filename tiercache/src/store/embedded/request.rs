@@ -37,11 +37,7 @@ pub(super) type Answered = Result<Response>;
 
 impl Request {
     pub(super) fn writes(&self) -> bool {
-        matches!(self, Self::Write { .. } | Self::Stamp { .. }) || self.removes()
-    }
-
-    pub(super) fn removes(&self) -> bool {
-        matches!(self, Self::Remove { .. } | Self::Unstamp { .. })
+        !matches!(self, Self::Read { .. } | Self::Groups { .. } | Self::Scan { .. } | Self::Ping)
     }
 
     /// How many bytes it carries, about.

@@ -109,13 +109,13 @@ async fn dial(shared: Arc<Shared>, _tell: watch::Sender<()>) {
     // Timeouts are ours: around connecting here, around each operation in `guard`.
     let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     let connecting = shared.client.get_multiplexed_async_connection_with_config(&config);
-    let result = match tokio::time::timeout(shared.connect_timeout, connecting).await {
-        Ok(result) => result.map_err(translate),
-        Err(_) => {
+    let result = tokio::time::timeout(shared.connect_timeout, connecting).await.map_or_else(
+        |_| {
             let text = format!("Redis did not accept a connection within {:?}", shared.connect_timeout);
             Err(Error::new(ErrorKind::Unavailable, text))
-        }
-    };
+        },
+        |result| result.map_err(translate),
+    );
     let mut state = shared.lock();
     let State::Dialling { pause, .. } = &*state else { return };
     let pause = *pause;

@@ -25,69 +25,83 @@ impl<'a> ser::Serializer for &'a mut Printer {
 
     #[inline]
     fn serialize_bool(self, value: bool) -> fmt::Result {
-        self.scalar(Kind::Bool, value.into(), 1)
+        self.scalar(Kind::Bool, value.into(), 1);
+        Ok(())
     }
 
     #[inline]
     fn serialize_i8(self, value: i8) -> fmt::Result {
-        self.scalar(Kind::I8, i64::from(value).cast_unsigned(), 1)
+        self.scalar(Kind::I8, i64::from(value).cast_unsigned(), 1);
+        Ok(())
     }
 
     #[inline]
     fn serialize_i16(self, value: i16) -> fmt::Result {
-        self.scalar(Kind::I16, i64::from(value).cast_unsigned(), 2)
+        self.scalar(Kind::I16, i64::from(value).cast_unsigned(), 2);
+        Ok(())
     }
 
     #[inline]
     fn serialize_i32(self, value: i32) -> fmt::Result {
-        self.scalar(Kind::I32, i64::from(value).cast_unsigned(), 4)
+        self.scalar(Kind::I32, i64::from(value).cast_unsigned(), 4);
+        Ok(())
     }
 
     #[inline]
     fn serialize_i64(self, value: i64) -> fmt::Result {
-        self.scalar(Kind::I64, value.cast_unsigned(), 8)
+        self.scalar(Kind::I64, value.cast_unsigned(), 8);
+        Ok(())
     }
 
     #[inline]
     fn serialize_u8(self, value: u8) -> fmt::Result {
-        self.scalar(Kind::U8, value.into(), 1)
+        self.scalar(Kind::U8, value.into(), 1);
+        Ok(())
     }
 
     #[inline]
     fn serialize_u16(self, value: u16) -> fmt::Result {
-        self.scalar(Kind::U16, value.into(), 2)
+        self.scalar(Kind::U16, value.into(), 2);
+        Ok(())
     }
 
     #[inline]
     fn serialize_u32(self, value: u32) -> fmt::Result {
-        self.scalar(Kind::U32, value.into(), 4)
+        self.scalar(Kind::U32, value.into(), 4);
+        Ok(())
     }
 
     #[inline]
     fn serialize_u64(self, value: u64) -> fmt::Result {
-        self.scalar(Kind::U64, value, 8)
+        self.scalar(Kind::U64, value, 8);
+        Ok(())
     }
 
     #[inline]
     fn serialize_f32(self, value: f32) -> fmt::Result {
-        self.scalar(Kind::F32, value.to_bits().into(), 4)
+        self.scalar(Kind::F32, value.to_bits().into(), 4);
+        Ok(())
     }
 
     #[inline]
     fn serialize_f64(self, value: f64) -> fmt::Result {
-        self.scalar(Kind::F64, value.to_bits(), 8)
+        self.scalar(Kind::F64, value.to_bits(), 8);
+        Ok(())
     }
 
     fn serialize_i128(self, value: i128) -> fmt::Result {
-        self.wide(Kind::I128, value.cast_unsigned())
+        self.wide(Kind::I128, value.cast_unsigned());
+        Ok(())
     }
 
     fn serialize_u128(self, value: u128) -> fmt::Result {
-        self.wide(Kind::U128, value)
+        self.wide(Kind::U128, value);
+        Ok(())
     }
 
     fn serialize_char(self, value: char) -> fmt::Result {
-        self.scalar(Kind::Char, u32::from(value).into(), 4)
+        self.scalar(Kind::Char, u32::from(value).into(), 4);
+        Ok(())
     }
 
     #[inline]
@@ -105,17 +119,19 @@ impl<'a> ser::Serializer for &'a mut Printer {
 
     #[inline]
     fn serialize_none(self) -> fmt::Result {
-        self.scalar(Kind::None, 0, 1)
+        self.scalar(Kind::None, 0, 1);
+        Ok(())
     }
 
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> fmt::Result {
-        self.scalar(Kind::Some, 0, 1)?;
+        self.scalar(Kind::Some, 0, 1);
         value.serialize(self)
     }
 
     fn serialize_unit(self) -> fmt::Result {
-        self.scalar(Kind::Unit, 0, 0)
+        self.scalar(Kind::Unit, 0, 0);
+        Ok(())
     }
 
     fn serialize_unit_struct(self, name: &'static str) -> fmt::Result {

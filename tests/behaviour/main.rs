@@ -1,0 +1,52 @@
+//! What a user sees of a cached function.
+
+mod calls;
+mod configuration;
+mod contexts;
+mod corners;
+mod direct;
+mod entries;
+mod flight;
+mod identity;
+mod install;
+mod invalidation;
+mod named;
+mod policy;
+mod statistics;
+mod tiers;
+mod values;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tiercache::{Cache, Memory};
+
+/// What most tests cache.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct User {
+    id: u64,
+    name: String,
+}
+
+impl User {
+    fn new(id: u64) -> Self {
+        Self { id, name: format!("user {id}") }
+    }
+}
+
+/// A cache of memory alone.
+async fn in_memory() -> Cache {
+    Cache::builder().build().await.expect("a memory-only cache needs nothing")
+}
+
+/// Two instances over one L2.
+async fn two_instances() -> (Cache, Cache) {
+    let l2 = Memory::new();
+    (over(&l2).await, over(&l2).await)
+}
+
+async fn over(l2: &Memory) -> Cache {
+    // A machine that is busy with other tests must not look like an L2 that is down.
+    let deadline = Duration::from_secs(10);
+    Cache::builder().l2(l2.clone()).l2_deadline(deadline).build().await.expect("nothing is wrong with this")
+}

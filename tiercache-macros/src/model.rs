@@ -1,0 +1,140 @@
+//! What is to be written: every fact about the expansion, decided before the first token of it.
+
+use core::time::Duration;
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{Attribute, Expr, ExprReference, Generics, LitStr, Type, Visibility};
+
+use crate::item::{Function, argument};
+use crate::paths::Paths;
+
+/// A cached function and its companion.
+pub(crate) struct Cached {
+    pub(crate) paths: Paths,
+    pub(crate) function: Function,
+    /// What the function returns.
+    pub(crate) output: Type,
+    pub(crate) place: Place,
+    pub(crate) keep: Option<Expr>,
+    /// With the site that leads to the same values.
+    pub(crate) companion: Option<Companion>,
+}
+
+/// Where values are kept.
+pub(crate) enum Place {
+    /// At the function's own site.
+    Own(Site),
+    /// At an address declared elsewhere.
+    At(Expr),
+}
+
+/// What leads to a value: the site, and what makes its key.
+pub(crate) struct Site {
+    pub(crate) name: String,
+    pub(crate) settings: Settings,
+    pub(crate) types: Types,
+    /// References to the parts of the key.
+    pub(crate) parts: Vec<ExprReference>,
+}
+
+/// The literal part of a site.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) prefix: String,
+    pub(crate) id: Option<LitStr>,
+    pub(crate) policy: Policy,
+}
+
+/// How long, in which cache, and how a value is kept.
+#[derive(Clone, Default)]
+pub(crate) struct Policy {
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) l1_ttl: Option<Duration>,
+    pub(crate) none_ttl: Option<Duration>,
+    pub(crate) version: Option<u32>,
+    pub(crate) cache: Option<LitStr>,
+    pub(crate) codec: Option<Ident>,
+}
+
+/// The types that tell two instantiations apart.
+pub(crate) struct Types {
+    /// The function's own type parameters.
+    pub(crate) params: Vec<Ident>,
+    /// Its `impl Trait` arguments, whose types have no names.
+    pub(crate) anonymous: Vec<Ident>,
+}
+
+/// A function that gives an address.
+pub(crate) struct Companion {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) name: Ident,
+    pub(crate) generics: Generics,
+    pub(crate) inputs: Vec<TokenStream>,
+    /// What is stored.
+    pub(crate) value: Type,
+    /// The return type that `value` was read from, to be checked by rustc.
+    pub(crate) output: Option<Type>,
+    /// The sentence that documents it.
+    pub(crate) doc: Option<String>,
+}
+
+/// What the user chose to make the key of.
+pub(crate) enum Key {
+    /// All arguments but these.
+    Arguments { skip: Vec<Ident> },
+    /// These expressions.
+    Expressions(Vec<Expr>),
+}
+
+/// What the options of a function say, judged.
+pub(crate) struct Wishes {
+    pub(crate) paths: Paths,
+    pub(crate) home: Home,
+    pub(crate) keep: Option<Expr>,
+}
+
+/// Where the user wants values to be kept.
+pub(crate) enum Home {
+    /// At the function's own site, perhaps with a companion.
+    Own(Box<Own>),
+    /// At this address.
+    At(Expr),
+}
+
+/// What the user said about the function's own site.
+pub(crate) struct Own {
+    pub(crate) settings: Settings,
+    pub(crate) key: Key,
+    pub(crate) companion: Option<CompanionWish>,
+}
+
+/// What the user said about the companion.
+pub(crate) struct CompanionWish {
+    pub(crate) name: Option<Ident>,
+    pub(crate) value: Option<Type>,
+}
+
+/// The type that a return type stores, as far as its spelling tells.
+pub(crate) fn stored(output: &Type) -> &Type {
+    let value = argument(output, "Result").unwrap_or(output);
+    argument(value, "Option").unwrap_or(value)
+}
+
+/// The expressions of `key = …`: of a tuple, each of its elements.
+pub(crate) fn expressions(key: Expr) -> Vec<Expr> {
+    match ungrouped(key) {
+        Expr::Tuple(tuple) => tuple.elems.into_iter().map(ungrouped).collect(),
+        Expr::Paren(paren) => vec![ungrouped(*paren.expr)],
+        single => vec![single],
+    }
+}
+
+/// Without the invisible group that a `$key:expr` of `macro_rules!` comes in: rustc would not see it either, and read
+/// `&$key` as `(&a) + b`.
+fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        other => other,
+    }
+}
