@@ -112,6 +112,26 @@ pub fn a_caller_that_comes_while_a_load_ends_is_answered() {
     });
 }
 
+/// Whoever joins while a load ends begins another only when that one has ended.
+pub fn a_load_begins_only_when_the_one_before_has_ended() {
+    check(|| {
+        let flights = flights(NEVER);
+        let (lead, mut before) = (lead(&flights), wait(&flights));
+        let other = thread::spawn({
+            let flights = Arc::clone(&flights);
+            move || {
+                if let Role::Lead(_) = flights.join(&"k") {
+                    let seen = Pin::new(&mut before).poll(&mut Context::from_waker(Waker::noop()));
+                    assert!(matches!(seen, Poll::Ready(Turn::Shared(1))), "two loads at once");
+                }
+            }
+        });
+        lead.end(Some(1));
+        other.join().unwrap();
+        assert_empty(&flights);
+    });
+}
+
 /// A waiter that looks while a load ends is not forgotten.
 pub fn a_waiter_that_looks_while_a_load_ends_has_its_value() {
     check(|| {

@@ -21,6 +21,7 @@ models! {
         a_leader_that_ends_as_it_is_deposed_still_answers,
         a_leader_that_has_come_keeps_the_lead,
         a_leader_without_a_value_ends_nothing_once_it_is_deposed,
+        a_load_begins_only_when_the_one_before_has_ended,
         a_waiter_dropped_as_it_is_promoted_passes_the_lead_on,
         a_waiter_let_go_as_the_load_ends_is_answered,
         a_waiter_that_comes_as_sweeping_ends_is_swept,
