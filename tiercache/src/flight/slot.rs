@@ -18,10 +18,13 @@ pub(super) struct Slot<V> {
 
 struct State<V> {
     phase: Phase<V>,
-    leader: u64,
-    /// Whether the leader still comes when it is woken.
+    /// None while the lead is free: the first waiter that looks takes it.
+    leader: Option<u64>,
+    /// Whether the leader still comes when it is woken; while the lead is free, the waiter called last.
     pulse: Arc<Pulse>,
     waiters: BTreeMap<u64, Waiter>,
+    /// The waiters below this id have been called to take the lead that is free.
+    called: u64,
     next_id: u64,
     /// Whether the sweep looks at this slot.
     watched: bool,
@@ -58,9 +61,10 @@ impl<V: Clone> Slot<V> {
     pub(super) fn new() -> Self {
         let state = State {
             phase: Phase::Running,
-            leader: FIRST,
+            leader: Some(FIRST),
             pulse: Arc::new(Pulse::new()),
             waiters: BTreeMap::new(),
+            called: FIRST,
             next_id: FIRST + 1,
             watched: false,
         };
@@ -90,11 +94,16 @@ impl<V: Clone> Slot<V> {
         if let Phase::Ended(value) = &state.phase {
             return Seen::Ended(value.clone());
         }
-        if state.leader == id {
-            return Seen::Leading;
-        }
+        let free = state.leader.is_none();
         match state.waiters.get_mut(&id) {
             None => Seen::Dismissed,
+            Some(_) if free => {
+                let waiter = state.lead(id);
+                drop(state);
+                // Not under the lock, as in `leave`.
+                drop(waiter);
+                Seen::Leading
+            }
             Some(waiter) => {
                 if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
                     let old = waiter.waker.replace(waker.clone());
@@ -111,23 +120,22 @@ impl<V: Clone> Slot<V> {
     pub(super) fn leave(&self, id: u64) -> bool {
         let mut state = lock(&self.state);
         let waiter = state.waiters.remove(&id);
-        let leads = state.leader == id && matches!(state.phase, Phase::Running);
-        let heir = if leads { state.promote() } else { None };
-        let nobody = leads && heir.is_none();
+        let heir = state.pass_on(id, waiter.is_some());
+        let nobody = matches!(state.phase, Phase::Running) && state.leader.is_none() && state.waiters.is_empty();
         if nobody {
             state.phase = Phase::Ended(None);
         }
         drop(state);
         // Not under the lock: its waker may be the last to hold a task, and with that another waiter of this slot.
         drop(waiter);
-        wake(heir.and_then(|heir| heir.waker));
+        wake(heir);
         nobody
     }
 
     /// Ends the load and wakes all waiters. One who has lost the lead ends it only with a value: that is as good as another's.
     pub(super) fn end(&self, id: u64, value: Option<V>) {
         let mut state = lock(&self.state);
-        let may_end = state.leader == id || value.is_some();
+        let may_end = state.leader == Some(id) || value.is_some();
         if !may_end || !matches!(state.phase, Phase::Running) {
             return;
         }
@@ -142,7 +150,7 @@ impl<V: Clone> Slot<V> {
     /// Where leader `id` shows that it still comes; `None` if it leads no longer.
     pub(super) fn pulse(&self, id: u64) -> Option<Arc<Pulse>> {
         let state = lock(&self.state);
-        (state.leader == id).then(|| Arc::clone(&state.pulse))
+        (state.leader == Some(id)).then(|| Arc::clone(&state.pulse))
     }
 
     /// One beat: says whether the slot is still to be watched.
@@ -152,9 +160,8 @@ impl<V: Clone> Slot<V> {
             return false;
         }
         let mut wakers = state.dismiss(wait_limit);
-        let absent = state.pulse.beat();
-        if absent > leader_patience {
-            wakers.extend(state.promote().and_then(|heir| heir.waker));
+        if state.pulse.beat() > leader_patience {
+            wakers.extend(state.depose());
         }
         // A leader nobody waits for harms nobody.
         let watched = !state.waiters.is_empty();
@@ -166,27 +173,61 @@ impl<V: Clone> Slot<V> {
 }
 
 impl<V> State<V> {
-    /// Makes the first waiter the leader, if there is one.
-    fn promote(&mut self) -> Option<Waiter> {
-        let (id, waiter) = self.waiters.pop_first()?;
-        self.leader = id;
-        // One of its own: the old leader may still be woken.
+    /// Waiter `id` takes the lead.
+    fn lead(&mut self, id: u64) -> Option<Waiter> {
+        self.leader = Some(id);
+        // One of its own: the old leader may still be woken. It counts as woken until it begins to load.
         self.pulse = Arc::new(Pulse::called());
-        Some(waiter)
+        self.waiters.remove(&id)
     }
 
-    /// Strikes off the waiters that have waited too long.
+    /// Frees the lead if `id` has it, and calls the next waiter if it was up to `id` to take it.
+    fn pass_on(&mut self, id: u64, waited: bool) -> Option<Waker> {
+        if self.leader == Some(id) {
+            self.free();
+            return self.call();
+        }
+        let was_called = self.leader.is_none() && waited && id < self.called;
+        if was_called { self.call() } else { None }
+    }
+
+    /// The leader has not come, or who was called to be it has not: calls the next waiter, if there is one.
+    fn depose(&mut self) -> Option<Waker> {
+        if self.waiters.is_empty() {
+            return None;
+        }
+        if self.leader.is_some() {
+            self.free();
+        }
+        self.call()
+    }
+
+    fn free(&mut self) {
+        self.leader = None;
+        self.called = FIRST;
+    }
+
+    /// Calls the first waiter not yet called: its waker, if it waits to be woken.
+    fn call(&mut self) -> Option<Waker> {
+        self.pulse = Arc::new(Pulse::called());
+        let (&id, waiter) = self.waiters.range_mut(self.called..).next()?;
+        self.called = id + 1;
+        waiter.waker.take()
+    }
+
+    /// Strikes off the waiters that have waited too long; while the lead is free, they are called to it instead.
     fn dismiss(&mut self, wait_limit: u32) -> Vec<Waker> {
-        let mut dismissed = Vec::new();
+        let free = self.leader.is_none();
+        let mut wakers = Vec::new();
         self.waiters.retain(|_, waiter| {
             waiter.sweeps += 1;
-            let stays = waiter.sweeps <= wait_limit;
-            if !stays {
-                dismissed.extend(waiter.waker.take());
+            let is_late = waiter.sweeps > wait_limit;
+            if is_late {
+                wakers.extend(waiter.waker.take());
             }
-            stays
+            free || !is_late
         });
-        dismissed
+        wakers
     }
 }
 

@@ -445,6 +445,82 @@ fn a_new_leader_that_does_not_come_loses_the_lead_too() {
 }
 
 #[test]
+fn an_heir_that_comes_late_leads_if_nobody_else_has_come() {
+    let flights = flights(NEVER);
+    let lead = leads(flights.join(&"k"));
+    let (mut late, mut second) = (waits(flights.join(&"k")), waits(flights.join(&"k")));
+    ask(&mut late);
+    drop(lead);
+    sweeps(&flights, LEADER_PATIENCE + 1);
+    let new = take_lead(&mut late);
+    assert_eq!(ask(&mut second), Told::Nothing, "who was called in its place waits again");
+    drop(new);
+    assert_eq!(ask(&mut second), Told::ToLead, "and is called again");
+    drop((late, second));
+    assert_empty(&flights);
+}
+
+#[test]
+fn an_heir_that_comes_when_another_leads_waits_again() {
+    let flights = flights(NEVER);
+    let lead = leads(flights.join(&"k"));
+    let (mut late, mut second) = (waits(flights.join(&"k")), waits(flights.join(&"k")));
+    let bell = Arc::new(Bell::default());
+    ask_as(&mut late, &Waker::from(Arc::clone(&bell)));
+    drop(lead);
+    sweeps(&flights, LEADER_PATIENCE + 1);
+    let new = take_lead(&mut second);
+    assert_eq!(ask_as(&mut late, &Waker::from(Arc::clone(&bell))), Told::Nothing);
+    assert_eq!(bell.rings(), 1);
+    new.end(Some(1));
+    assert_eq!(bell.rings(), 2);
+    assert_eq!(ask(&mut late), Told::Shared(1));
+}
+
+#[test]
+fn each_patience_calls_one_more_until_somebody_comes() {
+    let flights = flights(NEVER);
+    let lead = leads(flights.join(&"k"));
+    let mut waiters: Vec<_> = (0..3).map(|_| (waits(flights.join(&"k")), Arc::new(Bell::default()))).collect();
+    for (wait, bell) in &mut waiters {
+        ask_as(wait, &Waker::from(Arc::clone(bell)));
+    }
+    drop(lead);
+    for called in 1..=3 {
+        let rings: usize = waiters.iter().map(|(_, bell)| bell.rings()).sum();
+        assert_eq!(rings, called);
+        sweeps(&flights, LEADER_PATIENCE + 1);
+    }
+    assert!(waiters.iter().all(|(_, bell)| bell.rings() == 1));
+}
+
+#[test]
+fn a_waiter_at_its_limit_takes_a_lead_that_is_free() {
+    let flights = flights(2);
+    let lead = leads(flights.join(&"k"));
+    let (first, mut second) = (waits(flights.join(&"k")), waits(flights.join(&"k")));
+    let bell = Arc::new(Bell::default());
+    ask_as(&mut second, &Waker::from(Arc::clone(&bell)));
+    drop(lead);
+    sweeps(&flights, 3);
+    assert_eq!(bell.rings(), 1);
+    take_lead(&mut second).end(Some(1));
+    drop((first, second));
+    assert_empty(&flights);
+}
+
+#[test]
+fn a_caller_that_comes_while_the_lead_is_free_takes_it() {
+    let flights = flights(NEVER);
+    let lead = leads(flights.join(&"k"));
+    let parked = waits(flights.join(&"k"));
+    drop(lead);
+    take_lead(&mut waits(flights.join(&"k"))).end(Some(1));
+    drop(parked);
+    assert_empty(&flights);
+}
+
+#[test]
 fn a_late_wake_of_a_deposed_leader_does_not_count_against_the_new_one() {
     let flights = flights(NEVER);
     let old = leads(flights.join(&"k"));
@@ -487,10 +563,11 @@ fn a_deposed_leader_without_a_value_ends_nothing() {
         let flights = flights(NEVER);
         let (old, mut heir) = depose(&flights);
         let mut wait = waits(flights.join(&"k"));
+        let new = take_lead(&mut heir);
         end(old);
         assert_eq!(ask(&mut wait), Told::Nothing);
         assert_eq!(flights.len(), 1);
-        take_lead(&mut heir).end(Some(2));
+        new.end(Some(2));
         assert_eq!(ask(&mut wait), Told::Shared(2));
         drop((heir, wait));
         assert_empty(&flights);
@@ -597,10 +674,15 @@ fn a_waker_may_be_the_last_to_hold_another_waiter() {
         ask_as(&mut wait, &holder());
         drop(wait);
         let load = pin!(pending::<()>());
-        let mut drive = pin!(lead.drive(load));
+        let mut drive = Box::pin(lead.drive(load));
         for waker in [holder(), Waker::noop().clone()] {
             assert!(drive.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }
+        let (_called, mut heir) = (waits(flights.join(&"k")), waits(flights.join(&"k")));
+        ask_as(&mut heir, &holder());
+        drop(drive);
+        drop(lead);
+        let _lead = take_lead(&mut heir);
         done.send(()).expect("the test waits for it");
     });
     let patience = std::time::Duration::from_secs(20);
