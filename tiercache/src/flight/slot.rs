@@ -23,7 +23,7 @@ struct State<V> {
     /// Whether the leader still comes when it is woken; while the lead is free, the waiter called last.
     pulse: Arc<Pulse>,
     waiters: BTreeMap<u64, Waiter>,
-    /// The waiters below this id have been called to take the lead that is free.
+    /// The waiter called last to take a free lead. The next to be called is the one after it, in a ring.
     called: u64,
     next_id: u64,
     /// Whether the sweep looks at this slot.
@@ -120,7 +120,7 @@ impl<V: Clone> Slot<V> {
     pub(super) fn leave(&self, id: u64) -> bool {
         let mut state = lock(&self.state);
         let waiter = state.waiters.remove(&id);
-        let heir = state.pass_on(id, waiter.is_some());
+        let heir = state.pass_on(id);
         let nobody = matches!(state.phase, Phase::Running) && state.leader.is_none() && state.waiters.is_empty();
         if nobody {
             state.phase = Phase::Ended(None);
@@ -181,38 +181,30 @@ impl<V> State<V> {
         self.waiters.remove(&id)
     }
 
-    /// Frees the lead if `id` has it, and calls the next waiter if it was up to `id` to take it.
-    fn pass_on(&mut self, id: u64, waited: bool) -> Option<Waker> {
+    /// Calls the next waiter if `id` leads, or has been called to and has not come.
+    fn pass_on(&mut self, id: u64) -> Option<Waker> {
         if self.leader == Some(id) {
-            self.free();
+            self.leader = None;
             return self.call();
         }
-        let was_called = self.leader.is_none() && waited && id < self.called;
-        if was_called { self.call() } else { None }
+        if self.leader.is_none() && self.called == id { self.call() } else { None }
     }
 
-    /// The leader has not come, or who was called to be it has not: calls the next waiter, if there is one.
+    /// Whoever is to lead does not come: calls the next waiter, if there is one.
     fn depose(&mut self) -> Option<Waker> {
         if self.waiters.is_empty() {
             return None;
         }
-        if self.leader.is_some() {
-            self.free();
-        }
+        self.leader = None;
         self.call()
     }
 
-    fn free(&mut self) {
-        self.leader = None;
-        self.called = FIRST;
-    }
-
-    /// Calls the first waiter not yet called: its waker, if it waits to be woken.
+    /// Calls the waiter after the one called last: its waker, if it waits to be woken.
     fn call(&mut self) -> Option<Waker> {
         self.pulse = Arc::new(Pulse::called());
-        let (&id, waiter) = self.waiters.range_mut(self.called..).next()?;
-        self.called = id + 1;
-        waiter.waker.take()
+        let next = self.waiters.range(self.called + 1..).next().or_else(|| self.waiters.first_key_value());
+        self.called = *next?.0;
+        self.waiters.get_mut(&self.called)?.waker.take()
     }
 
     /// Strikes off the waiters that have waited too long; while the lead is free, they are called to it instead.

@@ -495,6 +495,22 @@ fn each_patience_calls_one_more_until_somebody_comes() {
 }
 
 #[test]
+fn who_was_called_and_did_not_come_does_not_delay_the_others_again() {
+    let flights = flights(NEVER);
+    let lead = leads(flights.join(&"k"));
+    let parked = waits(flights.join(&"k"));
+    let (mut second, mut third) = (waits(flights.join(&"k")), waits(flights.join(&"k")));
+    let bell = Arc::new(Bell::default());
+    ask_as(&mut third, &Waker::from(Arc::clone(&bell)));
+    drop(lead);
+    sweeps(&flights, LEADER_PATIENCE + 1);
+    drop(take_lead(&mut second));
+    assert_eq!(bell.rings(), 1);
+    drop((parked, second, third));
+    assert_empty(&flights);
+}
+
+#[test]
 fn a_waiter_at_its_limit_takes_a_lead_that_is_free() {
     let flights = flights(2);
     let lead = leads(flights.join(&"k"));
