@@ -97,6 +97,25 @@ fn assert_empty(flights: &Flights<Key, u32>) {
     assert!(!flights.sweep(), "somebody is still said to wait");
 }
 
+/// Of two callers that come at once one leads, and the other waits for it.
+pub fn of_two_callers_that_come_at_once_one_leads() {
+    check(|| {
+        let flights = flights(NEVER);
+        let other = thread::spawn({
+            let flights = Arc::clone(&flights);
+            move || flights.join(&"k")
+        });
+        let (lead, wait) = match (flights.join(&"k"), other.join().unwrap()) {
+            (Role::Lead(lead), Role::Wait(wait)) | (Role::Wait(wait), Role::Lead(lead)) => (lead, wait),
+            (Role::Lead(_), Role::Lead(_)) => panic!("both lead"),
+            _ => panic!("nobody leads"),
+        };
+        lead.end(Some(1));
+        assert_eq!(follow(wait, 2), Came::Shared(1));
+        assert_empty(&flights);
+    });
+}
+
 /// Whoever joins while a load ends has its value, or begins a load of its own.
 pub fn a_caller_that_comes_while_a_load_ends_is_answered() {
     check(|| {
@@ -167,6 +186,31 @@ pub fn a_caller_that_comes_while_the_leader_is_dropped_leads() {
         });
         drop(lead);
         assert_eq!(other.join().unwrap(), Came::Led);
+        assert_empty(&flights);
+    });
+}
+
+/// Whoever joins while the last caller leaves, and so leads, is found by later callers.
+pub fn a_caller_that_comes_as_the_last_one_leaves_can_be_joined() {
+    check(|| {
+        let flights = flights(NEVER);
+        let last = lead(&flights);
+        let other = thread::spawn({
+            let flights = Arc::clone(&flights);
+            move || match flights.join(&"k") {
+                Role::Lead(lead) => lead,
+                Role::Wait(wait) => match block_on(wait) {
+                    Turn::Lead(lead) => lead,
+                    _ => panic!("is told something else than to lead"),
+                },
+                Role::Reentrant => panic!("nothing is being polled here"),
+            }
+        });
+        drop(last);
+        let lead = other.join().unwrap();
+        let wait = wait(&flights);
+        lead.end(Some(2));
+        assert_eq!(follow(wait, 3), Came::Shared(2));
         assert_empty(&flights);
     });
 }
@@ -385,22 +429,25 @@ pub fn a_leader_is_not_left_asleep() {
     });
 }
 
-/// A leader that has come is not deposed by the sweep that follows.
+/// A leader that comes just as it is swept is not counted absent by that sweep.
 pub fn a_leader_that_has_come_keeps_the_lead() {
     check(|| {
         let flights = flights(NEVER);
         let lead = lead(&flights);
         let mut wait = wait(&flights);
-        let waker = start_load(&lead);
-        waker.wake_by_ref();
-        // Swept for the last time but one while it comes.
+        start_load(&lead).wake();
+        for _ in 2..PATIENCE {
+            assert!(flights.sweep());
+        }
         let sweeps = thread::spawn({
             let flights = Arc::clone(&flights);
-            move || (1..PATIENCE).for_each(|_| assert!(flights.sweep()))
+            move || assert!(flights.sweep())
         });
-        start_load(&lead).wake();
+        start_load(&lead);
         sweeps.join().unwrap();
-        drop(waker);
+        for _ in 0..PATIENCE {
+            assert!(flights.sweep());
+        }
         assert!(Pin::new(&mut wait).poll(&mut Context::from_waker(Waker::noop())).is_pending());
         lead.end(Some(1));
         assert_eq!(follow(wait, 2), Came::Shared(1));

@@ -12,6 +12,7 @@ macro_rules! models {
 models! {
     flights:
         a_caller_after_forget_does_not_get_the_old_value,
+        a_caller_that_comes_as_the_last_one_leaves_can_be_joined,
         a_caller_that_comes_while_a_load_ends_is_answered,
         a_caller_that_comes_while_the_leader_is_dropped_leads,
         a_forgotten_load_that_ends_leaves_the_new_one_in_place,
@@ -27,6 +28,7 @@ models! {
         a_waiter_that_comes_as_sweeping_ends_is_swept,
         a_waiter_that_looks_while_a_load_ends_has_its_value,
         a_waiter_that_looks_while_the_leader_is_dropped_leads,
+        of_two_callers_that_come_at_once_one_leads,
         of_two_waiters_exactly_one_takes_over;
     fences:
         a_load_from_before_an_invalidation_is_not_kept,
