@@ -31,7 +31,8 @@ impl Pulse {
     }
 
     pub(super) fn begin_poll(&self) {
-        self.0.store(POLLED, Ordering::Release);
+        // A store would do, but loom then lets a beat that came before it win over it.
+        self.0.swap(POLLED, Ordering::AcqRel);
     }
 
     pub(super) fn end_poll(&self) {

@@ -176,8 +176,6 @@ impl<V> State<V> {
     /// Waiter `id` takes the lead.
     fn lead(&mut self, id: u64) -> Option<Waiter> {
         self.leader = Some(id);
-        // One of its own: the old leader may still be woken. It counts as woken until it begins to load.
-        self.pulse = Arc::new(Pulse::called());
         self.waiters.remove(&id)
     }
 
@@ -201,6 +199,7 @@ impl<V> State<V> {
 
     /// Calls the waiter after the one called last: its waker, if it waits to be woken.
     fn call(&mut self) -> Option<Waker> {
+        // Another one: the old leader may still be woken.
         self.pulse = Arc::new(Pulse::called());
         let next = self.waiters.range(self.called + 1..).next().or_else(|| self.waiters.first_key_value());
         self.called = *next?.0;

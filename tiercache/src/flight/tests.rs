@@ -652,6 +652,7 @@ fn whoever_waits_alone_is_announced_and_swept_until_nobody_waits() {
     assert_eq!(announced.rings(), 2);
     assert!(flights.sweep());
     lead.end(None);
+    assert!(!flights.sweep(), "nobody waits for a load that has ended");
     drop(wait);
     assert_empty(&flights);
 }
@@ -675,10 +676,19 @@ impl Wake for LastHolder {
     fn wake(self: Arc<Self>) {}
 }
 
-#[test]
-fn a_waker_may_be_the_last_to_hold_another_waiter() {
+/// Fails if `run` hangs, as it does when it locks what it holds already.
+fn without_hanging(run: impl FnOnce() + Send + 'static) {
     let (done, finished) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
+        run();
+        done.send(()).expect("the test waits for it");
+    });
+    finished.recv_timeout(std::time::Duration::from_secs(20)).expect("it hangs, or has panicked");
+}
+
+#[test]
+fn a_waker_may_be_the_last_to_hold_another_waiter() {
+    without_hanging(|| {
         let flights = flights(NEVER);
         let lead = leads(flights.join(&"k"));
         let holder = || Waker::from(Arc::new(LastHolder(Mutex::new(waits(flights.join(&"k"))))));
@@ -699,8 +709,38 @@ fn a_waker_may_be_the_last_to_hold_another_waiter() {
         drop(drive);
         drop(lead);
         let _lead = take_lead(&mut heir);
-        done.send(()).expect("the test waits for it");
     });
-    let patience = std::time::Duration::from_secs(20);
-    finished.recv_timeout(patience).expect("it locks what it holds already");
+}
+
+/// A waker that is the last to hold a task, which the load waits for: a sender, say, whose drop wakes the receiver.
+struct LastSender(Mutex<Option<Waker>>);
+
+impl Wake for LastSender {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for LastSender {
+    fn drop(&mut self) {
+        lock(&self.0).take().expect("it was given the load's waker").wake();
+    }
+}
+
+#[test]
+fn a_waker_may_be_the_last_to_hold_what_the_load_waits_for() {
+    without_hanging(|| {
+        let flights = flights(NEVER);
+        let lead = leads(flights.join(&"k"));
+        let sender = Arc::new(LastSender(Mutex::new(None)));
+        let shared = Arc::downgrade(&sender);
+        let load = pin!(poll_fn(|cx| {
+            if let Some(sender) = shared.upgrade() {
+                lock(&sender.0).get_or_insert_with(|| cx.waker().clone());
+            }
+            Poll::<()>::Pending
+        }));
+        let mut drive = pin!(lead.drive(load));
+        for waker in [Waker::from(sender), Waker::noop().clone()] {
+            assert!(drive.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+    });
 }
