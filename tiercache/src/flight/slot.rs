@@ -176,6 +176,8 @@ impl<V> State<V> {
     /// Waiter `id` takes the lead.
     fn lead(&mut self, id: u64) -> Option<Waiter> {
         self.leader = Some(id);
+        // However late it comes, it has all of a leader's patience.
+        self.pulse = Arc::new(Pulse::called());
         self.waiters.remove(&id)
     }
 
