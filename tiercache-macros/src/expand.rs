@@ -5,11 +5,12 @@
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Expr;
 use syn::token::Brace;
+use syn::{Expr, Type};
 
 use crate::item::{Boxed, Form, Function, span_of};
 use crate::model::{Cached, Companion, Place, Policy, Settings, Site, Types};
+use crate::names::Names;
 use crate::paths::{self, Paths, door, policy_const, site};
 
 // Input:
@@ -79,11 +80,12 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
             (quote!(use #private as #door;), quote_spanned!(span=> #at.look()))
         }
     };
+    let shape = shape(output, none_is_kept(place), span);
     let body = body(function, span, async_span);
     let load = load(keep.as_ref(), async_span);
     quote_spanned! {span=>
         #items
-        let __shape = #door::Returns::<#output>::NEW.shape();
+        let __shape = #shape;
         let __call = match #lookup {
             #door::Look::Hit(hit) => return hit,
             #door::Look::Miss(call) => call,
@@ -91,6 +93,18 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
         let __body = #body;
         #load
     }
+}
+
+fn none_is_kept(place: &Place) -> bool {
+    matches!(place, Place::Own(site) if site.settings.policy.none_ttl.is_some())
+}
+
+/// What the function returns, found by type. An error that borrows cannot be shared between calls, which rustc would say too late.
+fn shape(output: &Type, none_is_kept: bool, span: Span) -> TokenStream {
+    let door = door(span);
+    let found = if Names::of(output).borrow() { quote!(unshared) } else { quote!(shape) };
+    let with_none = none_is_kept.then(|| quote_spanned!(span=> .with_none()));
+    quote_spanned!(span=> #door::Returns::<#output>::NEW.#found()#with_none)
 }
 
 /// The user's body. Its return type is given to rustc before it reads the first statement: without that, `?` and
@@ -188,12 +202,13 @@ pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> Tok
     let (params, _, predicates) = generics.split_for_impl();
     // A type that cannot be stored is to be shown at the type.
     let span = span_of(value).resolved_at(Span::mixed_site());
-    let (door, site) = (door(span), site(span));
+    let site = site(span);
     let (items, types, parts) = (statics(paths, own), types(own), parts(own, span));
     let (entry, doc) = (paths.entry(), doc.iter());
-    let check = output
-        .iter()
-        .map(|output| quote_spanned!(span=> let _ = #door::Returns::<#output>::NEW.shape().of::<#value>();));
+    let check = output.iter().map(|output| {
+        let shape = shape(output, false, span);
+        quote_spanned!(span=> let _ = #shape.of::<#value>();)
+    });
     let address = quote_spanned!(span=> #site.address(|| {}, #types)#parts.entry());
     quote! {
         #(#[doc = #doc])*

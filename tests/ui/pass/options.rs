@@ -29,9 +29,11 @@ async fn perhaps(id: u64) -> Result<Option<u64>, String> {
     Ok(Some(id))
 }
 
+type Hidden = Result<Option<u64>, String>;
+
 #[cached(none_ttl = 30, value = u64)]
-async fn aliased(id: u64) -> Found {
-    Ok(id)
+async fn aliased(id: u64) -> Hidden {
+    Ok(Some(id))
 }
 
 // bad_prefix

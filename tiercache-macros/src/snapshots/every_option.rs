@@ -21,7 +21,7 @@ pub(crate) async fn profile_of(
             __TC_POLICY,
         )
         .id("shop.profile_of");
-    let __shape = __tc::Returns::<Found<UserProfile>>::NEW.shape();
+    let __shape = __tc::Returns::<Found<UserProfile>>::NEW.shape().with_none();
     let __call = match __TC
         .call(|| {}, &[], __shape)
         .part(&tenant.id)

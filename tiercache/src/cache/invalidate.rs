@@ -106,7 +106,7 @@ impl Cache {
     }
 
     /// Forgets one value in this process, and lets no load under way bring it back.
-    fn forget(&self, digest: &Digest) {
+    pub(super) fn forget(&self, digest: &Digest) {
         self.fence().bump(digest, || self.inner.regions.caches().for_each(|named| named.l1.remove(digest)));
         self.flights().forget(digest);
     }

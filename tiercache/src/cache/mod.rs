@@ -3,6 +3,7 @@
 mod builder;
 mod direct;
 mod fetch;
+mod fill;
 mod health;
 mod identity;
 mod invalidate;

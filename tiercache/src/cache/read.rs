@@ -12,10 +12,11 @@ use crate::l1::{AnyEntry, Marks};
 use crate::stats::{Event, Source, Timed};
 use crate::time::Moment;
 use crate::value::Cacheable;
-use crate::value::shape::{Kept, Shape, SharedError};
+use crate::value::shape::{Shape, SharedError, Split};
 
 use super::Cache;
-use super::fetch::{Fetched, fetch};
+use super::fetch::fetch;
+use super::fill::{Asked, Fill, Patience, refill};
 use super::region::Region;
 use super::request::{Begun, Ending, Mode, Request};
 use super::write::{Fresh, promote, store};
@@ -96,7 +97,7 @@ where
     };
     match lead {
         Some(lead) => lead_load::<S, F>(lead, request, body, keep).await,
-        None => (run::<S, F>(request, request.begin(), Fetched::Unasked, body, keep).await.0, Source::Loader),
+        None => (run::<S, F>(request, request.begin(), None, body, keep).await.0, Source::Loader),
     }
 }
 
@@ -129,20 +130,27 @@ where
             return (output, Source::L1, Some(shared));
         }
     }
-    let begun = request.begin();
-    let fetched = fetch(request).await;
-    let fetched = match fetched.decode::<S::Value>(request) {
-        Ok((stored, life)) => match S::hit(stored.value.clone()) {
-            Some(output) => {
-                let entry = promote(request, begun, stored, life);
-                return (output, Source::L2, Some(Shared::Value(entry)));
-            }
-            // A kept absence under a function that has none: another function's, by a shared address.
-            None => Fetched::Unasked,
-        },
-        Err(missed) => missed,
+    let patience = Patience::new();
+    let (begun, fill) = loop {
+        let begun = request.begin();
+        let missing = match fetch(request).await.decode::<S::Value>(request) {
+            Err(missing) => missing,
+            Ok((stored, life)) => match S::hit(stored.value.clone()) {
+                Some(output) => {
+                    let entry = promote(request, begun, stored, life);
+                    return (output, Source::L2, Some(Shared::Value(entry)));
+                }
+                // A kept absence under a function that has none: another function's, by a shared address.
+                None => break (begun, None),
+            },
+        };
+        match missing.ask(request).await {
+            Asked::Granted(fill) => break (begun, Some(fill)),
+            Asked::Again if patience.pause(request).await => {}
+            Asked::Again | Asked::Refused => break (begun, None),
+        }
     };
-    let (output, shared) = run::<S, F>(request, begun, fetched, body, keep).await;
+    let (output, shared) = run::<S, F>(request, begun, fill, body, keep).await;
     (output, Source::Loader, shared)
 }
 
@@ -153,14 +161,15 @@ where
     F: Future<Output = S::Output>,
 {
     let begun = request.begin();
-    run::<S, F>(request, begun, Fetched::stamps_only(request), body, keep).await.0
+    let fill = refill(request).await;
+    run::<S, F>(request, begun, fill, body, keep).await.0
 }
 
 /// Runs the body and keeps what it gives.
 async fn run<S, F>(
     request: &Request,
     begun: Begun,
-    fetched: Fetched,
+    fill: Option<Fill>,
     body: Pin<&mut F>,
     keep: impl Fn(&S::Value) -> bool,
 ) -> (S::Output, Option<Shared>)
@@ -169,23 +178,22 @@ where
     F: Future<Output = S::Output>,
 {
     let counters = &request.region.counters;
-    let stamps = fetched.stamps(request).await;
     let started = Instant::now();
     let output = body.await;
     let load_time = started.elapsed();
     counters.time(Timed::Load, load_time);
-    let value = match S::keep(&output) {
-        Kept::Failed => {
+    let value = match S::split(output) {
+        Split::Kept(value) => value,
+        Split::Failed(output) => {
             counters.count(Event::LoadError);
             let shared = S::share(&output).map(Shared::Error);
             return (output, shared);
         }
-        Kept::Value(value) => Some(value),
-        Kept::Absent => None,
     };
-    let keep = value.is_none_or(keep);
-    let fresh = Fresh { value, load_time, stamps, begun };
+    let keep = value.as_ref().is_none_or(keep);
+    let fresh = Fresh { value: value.as_ref(), load_time, fill, begun };
     let entry = store(request, fresh, keep).await;
+    let output = S::hit(value).expect("a shape puts together what it took apart");
     (output, Some(Shared::Value(entry)))
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::coherence::fence::Place;
+use crate::guard::Guard;
 use crate::key::{Digest, l2_key};
 use crate::l1::Marks;
 use crate::stats::{Event, Source};
@@ -53,6 +54,11 @@ impl Request {
     /// The key in L2.
     pub(crate) fn l2_key(&self) -> Arc<str> {
         l2_key(self.cache.namespace(), &self.region.prefix, &self.digest).into()
+    }
+
+    /// L2, if the value may be in it: not where values do not come back from their codec.
+    pub(super) fn l2(&self) -> Option<&Guard> {
+        self.cache.l2().filter(|_| self.region.round_trips() != Some(false))
     }
 
     /// This request's place at the fence, and the marks that an entry loaded from now on carries.

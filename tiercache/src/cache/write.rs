@@ -13,6 +13,7 @@ use crate::value::Cacheable;
 use crate::value::print::print;
 
 use super::fetch::{Decoded, decode};
+use super::fill::Fill;
 use super::request::{Begun, Request};
 
 /// What a load gave.
@@ -20,8 +21,8 @@ pub(super) struct Fresh<'a, T> {
     /// None is an absence.
     pub(super) value: Option<&'a T>,
     pub(super) load_time: Duration,
-    /// Without them nothing is stored in L2.
-    pub(super) stamps: Option<Vec<(u64, u64)>>,
+    /// Without it nothing is stored in L2.
+    pub(super) fill: Option<Fill>,
     pub(super) begun: Begun,
 }
 
@@ -33,29 +34,38 @@ struct Sealed {
 
 /// Keeps what a load gave, where its terms and `keep` say so; gives the entry that waiters share.
 pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, keep: bool) -> Arc<AnyEntry> {
-    let Fresh { value, load_time, stamps, begun } = fresh;
+    let Fresh { value, load_time, fill, begun } = fresh;
     let life = request.terms.life(value.is_some()).filter(|_| keep);
     let Some(life) = life else { return entry(request, begun, value.cloned(), Duration::ZERO, 0) };
-    let now = Moment::now();
-    let sealed = stamps.and_then(|stamps| seal(request, value, life, load_time, stamps).ok());
-    let encoded = match &sealed {
-        Some(sealed) => sealed.encoded,
-        None => value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)),
+    let expires = Moment::now().after(life.min(request.terms.l1_ttl));
+    let (encoded, lost) = match fill {
+        None => (None, false),
+        Some(fill) => fill_l2(request, fill, value, life, load_time).await,
     };
-    if let Some(sealed) = sealed {
-        // Trouble of L2 is counted by the guard, and no trouble of the caller: the value is kept in memory alone.
-        let _ = send(request, sealed.bytes, life).await;
-    }
     request.region.counters.count(Event::Store);
-    let entry = AnyEntry::new(
-        value.cloned(),
-        now.after(life.min(request.terms.l1_ttl)),
-        begun.marks,
-        encoded,
-        &request.region.counters,
-    );
-    admit(request, begun, &entry);
+    let encoded = encoded.unwrap_or_else(|| value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)));
+    let entry = AnyEntry::new(value.cloned(), expires, begun.marks, encoded, &request.region.counters);
+    if lost {
+        // The key was invalidated while the body ran, here or elsewhere: this value is the caller's alone, an older one nobody's.
+        request.cache.forget(&request.digest);
+    } else {
+        admit(request, begun, &entry);
+    }
     entry
+}
+
+/// Fills L2: the encoded length, if there is one, and whether the right to fill was lost. Other trouble is counted, and no trouble
+/// of the caller: the value is then kept in memory alone.
+async fn fill_l2<T: Cacheable>(
+    request: &Request,
+    fill: Fill,
+    value: Option<&T>,
+    life: Duration,
+    load_time: Duration,
+) -> (Option<usize>, bool) {
+    let Ok(sealed) = seal(request, value, life, load_time, fill.stamps) else { return (None, false) };
+    let filled = timed(request, fill.lease.fill(sealed.bytes, life)).await;
+    (Some(sealed.encoded), matches!(filled, Ok(false)))
 }
 
 /// Keeps in L1 what was found in L2, for no longer than it lives there.
@@ -81,7 +91,7 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
         let stamps = guard.stamp(request.cache.stamps_key(), groups.fields()).await?;
         let sealed = seal(request, Some(value), life, Duration::ZERO, groups.stamped(&stamps))?;
         encoded = sealed.encoded;
-        send(request, sealed.bytes, life).await?;
+        timed(request, guard.write(request.l2_key(), sealed.bytes, life)).await?;
     }
     request.region.counters.count(Event::Store);
     // Loads under way read an older value: they are not to keep it.
@@ -94,11 +104,11 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
     Ok(())
 }
 
-async fn send(request: &Request, bytes: Vec<u8>, life: Duration) -> Result<()> {
-    let Some(guard) = request.cache.l2() else { return Ok(()) };
+/// A write to L2, timed and counted.
+async fn timed<T>(request: &Request, write: impl Future<Output = Result<T>>) -> Result<T> {
     let counters = &request.region.counters;
     let started = Instant::now();
-    let written = guard.write(request.l2_key(), bytes, life).await;
+    let written = write.await;
     counters.time(Timed::L2Write, started.elapsed());
     if written.is_err() {
         counters.count(Event::StoreFailed);

@@ -2,3 +2,4 @@
 
 pub(crate) mod fence;
 pub(crate) mod groups;
+pub(crate) mod lease;

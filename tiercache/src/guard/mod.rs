@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub(crate) use io::Io;
+use tokio::task::AbortHandle;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Page, Reading, Store};
@@ -39,6 +40,38 @@ impl Guard {
     /// See [`Store::write`]. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn write(&self, key: Arc<str>, bytes: Vec<u8>, life: Duration) -> Result<()> {
         self.run(move |store| async move { store.write(&key, bytes, life).await }).await
+    }
+
+    /// See [`Store::claim`]. What `then` makes of the answer is dropped if the caller is gone by then.
+    pub(crate) async fn claim<T: Send + 'static>(
+        &self,
+        key: Arc<str>,
+        lease: Arc<[u8]>,
+        life: Duration,
+        then: impl FnOnce(Option<Vec<u8>>) -> T + Send + 'static,
+    ) -> Result<T> {
+        self.run(move |store| async move { store.claim(&key, &lease, life).await.map(then) }).await
+    }
+
+    /// See [`Store::swap`]. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn swap(
+        &self,
+        key: Arc<str>,
+        expected: Arc<[u8]>,
+        bytes: Vec<u8>,
+        life: Duration,
+    ) -> Result<bool> {
+        self.run(move |store| async move { store.swap(&key, &expected, bytes, life).await }).await
+    }
+
+    /// See [`Store::extend`].
+    pub(crate) async fn extend(&self, key: Arc<str>, expected: Arc<[u8]>, life: Duration) -> Result<bool> {
+        self.run(move |store| async move { store.extend(&key, &expected, life).await }).await
+    }
+
+    /// See [`Store::release`]. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn release(&self, key: Arc<str>, expected: Arc<[u8]>) -> Result<bool> {
+        self.run(move |store| async move { store.release(&key, &expected).await }).await
     }
 
     /// See [`Store::remove`]. Once begun it goes on, also when the caller is dropped.
@@ -75,6 +108,17 @@ impl Guard {
     /// See [`Store::close`].
     pub(crate) async fn close(&self) -> Result<()> {
         self.run(|store| async move { store.close().await }).await
+    }
+
+    /// Waits, by the clock of the cache's own thread: the user's may be paused.
+    pub(crate) async fn pause(&self, time: Duration) {
+        // The thread ends with the cache; then there is nothing to wait for.
+        let _ = self.inner.io.spawn(tokio::time::sleep(time)).await;
+    }
+
+    /// Runs `task` on the cache's own thread.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.inner.io.spawn(task).abort_handle()
     }
 
     pub(crate) fn describe(&self) -> String {

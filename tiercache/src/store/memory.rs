@@ -81,6 +81,19 @@ impl State {
         self.entries.insert(key.to_owned(), Entry { bytes, expires, number });
     }
 
+    fn claim(&mut self, key: &str, lease: &[u8], life: Duration) -> Option<Vec<u8>> {
+        let found = self.read(key, "", &[]).found;
+        if found.is_none() {
+            self.write(key, lease.to_vec(), life);
+        }
+        found.map(|found| found.bytes)
+    }
+
+    /// Whether what is under `key` begins with `expected`.
+    fn holds(&mut self, key: &str, expected: &[u8]) -> bool {
+        self.read(key, "", &[]).found.is_some_and(|found| found.bytes.starts_with(expected))
+    }
+
     fn remove(&mut self, key: &str) {
         if let Some(entry) = self.entries.remove(key) {
             self.order.remove(&entry.number);
@@ -129,6 +142,43 @@ impl Store for Memory {
         Box::pin(async move {
             self.state().write(key, bytes, life);
             Ok(())
+        })
+    }
+
+    fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
+        Box::pin(async move { Ok(self.state().claim(key, lease, life)) })
+    }
+
+    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let holds = state.holds(key, expected);
+            if holds {
+                state.write(key, bytes, life);
+            }
+            Ok(holds)
+        })
+    }
+
+    fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let holds = state.holds(key, expected);
+            if let Some(entry) = state.entries.get_mut(key).filter(|_| holds) {
+                entry.expires = Instant::now().checked_add(life);
+            }
+            Ok(holds)
+        })
+    }
+
+    fn release<'a>(&'a self, key: &'a str, expected: &'a [u8]) -> Op<'a, bool> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let holds = state.holds(key, expected);
+            if holds {
+                state.remove(key);
+            }
+            Ok(holds)
         })
     }
 

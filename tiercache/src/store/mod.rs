@@ -54,6 +54,19 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Keeps `bytes` under `key` for `life`, replacing whatever was there, of whatever type.
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()>;
 
+    /// Puts `lease` under `key` for `life` if nothing is there. Answers what was: `None` means that the lease is there now.
+    fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>>;
+
+    /// Replaces what is under `key` by `bytes` for `life` if it begins with `expected`. Says whether it did; a key that is gone is
+    /// never made.
+    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool>;
+
+    /// Gives what is under `key` a new `life` if it begins with `expected`. Says whether it did.
+    fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool>;
+
+    /// Removes what is under `key` if it begins with `expected`. Says whether it did.
+    fn release<'a>(&'a self, key: &'a str, expected: &'a [u8]) -> Op<'a, bool>;
+
     /// Removes `keys`, in one round trip. Absent ones are no error.
     fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()>;
 
