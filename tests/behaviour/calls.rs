@@ -84,3 +84,26 @@ async fn a_call_without_a_cache_is_a_bypass() {
     let (_, outcome) = count(77, &runs).with_outcome().await;
     assert!(matches!(source(outcome), Source::Bypass | Source::Loader));
 }
+
+#[tokio::test]
+async fn what_is_said_outside_holds_when_an_inner_call_was_none() {
+    let (cache, runs) = (in_memory().await, Calls::new());
+    let calls = async {
+        // No cached call: nothing takes what was said of it.
+        async {}.uncached().await;
+        count(1, &runs).await
+    };
+    let (_, outcome) = cache.scope(calls.with_outcome()).await;
+    assert_eq!(source(outcome), Source::Loader);
+}
+
+#[tokio::test]
+async fn what_is_said_outside_is_used_up_by_an_inner_call() {
+    let (cache, runs) = (in_memory().await, Calls::new());
+    let calls = async {
+        count(1, &runs).uncached().await;
+        count(1, &runs).await
+    };
+    let (nth, outcome) = cache.scope(calls.with_outcome()).await;
+    assert_eq!((nth, source(outcome)), (2, Source::Bypass));
+}

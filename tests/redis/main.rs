@@ -1,5 +1,6 @@
 //! L2 in a real Redis.
 
+mod coherence;
 mod lease;
 mod other_process;
 mod stored_bytes;

@@ -132,7 +132,7 @@ async fn an_acl_user_and_a_database_are_part_of_the_url() {
     let mut connection = server.connection().await;
     let _: () = redis::cmd("ACL")
         .arg(&["SETUSER", "cache", "on", ">secret", "~shop:*", "&shop:*", "-@all"])
-        .arg(&["+@read", "+@write", "+@connection", "-@dangerous", "+eval", "+evalsha", "+script|load"])
+        .arg(&["+@read", "+@write", "+@connection", "-@dangerous", "+eval", "+evalsha", "+script|load", "+@pubsub"])
         .query_async(&mut connection)
         .await
         .unwrap();
@@ -173,4 +173,13 @@ fn a_cache_outlives_the_runtimes_it_is_used_in() {
     let (_, outcome) = runtime().block_on(cache.scope(find(1, &runs).with_outcome()));
     assert_eq!(outcome.unwrap().source(), Source::L2);
     drop(server);
+}
+
+#[tokio::test]
+async fn a_life_without_end_is_one_that_redis_takes() {
+    let server = RedisServer::start().await;
+    let (one, two) = (instance(&server).await, instance(&server).await);
+    let key = Key::new("forever", &1).unwrap();
+    one.set(&key, &5_u64, &Policy::new().ttl(Duration::MAX)).await.unwrap();
+    assert_eq!(two.get::<u64>(&key).await, Some(5));
 }

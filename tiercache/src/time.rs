@@ -27,6 +27,45 @@ impl Moment {
     }
 }
 
+/// When something was last known to be so. By a clock that no test can pause, as it is compared with what happens elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Proof(u64);
+
+impl Proof {
+    pub(crate) fn now() -> Self {
+        Self::at(Moment::now())
+    }
+
+    /// The proof of this moment, without another look at the clock where there is but one.
+    #[inline]
+    #[cfg(not(feature = "test-util"))]
+    pub(crate) fn at(now: Moment) -> Self {
+        Self(now.0)
+    }
+
+    #[cfg(feature = "test-util")]
+    pub(crate) fn at(_now: Moment) -> Self {
+        use std::sync::OnceLock;
+        use std::time::Instant;
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
+        Self(u64::try_from(ORIGIN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    pub(crate) fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Whether this proof is younger than `bound` at the time `now`.
+    #[inline]
+    pub(crate) fn is_within(self, bound: Duration, now: Self) -> bool {
+        Duration::from_nanos(now.0.saturating_sub(self.0)) < bound
+    }
+}
+
 #[cfg(feature = "test-util")]
 mod clock {
     use std::sync::OnceLock;

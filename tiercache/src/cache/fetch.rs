@@ -22,6 +22,8 @@ pub(super) enum Fetched {
     Missing { stamps: Vec<Option<u64>>, rejected: Option<Rejected> },
     /// Another instance is loading it.
     Leased,
+    /// It did not answer.
+    Unreachable,
     /// It was not asked, and nothing is to be stored in it.
     Unasked,
 }
@@ -59,7 +61,7 @@ fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Fetched {
             request.cache.count_reject(Reject::Foreign);
             return Fetched::Missing { stamps: Vec::new(), rejected: Some(Rejected::WrongType) };
         }
-        Err(_) => return Fetched::Unasked,
+        Err(_) => return Fetched::Unreachable,
     };
     let Some(found) = found else { return Fetched::Missing { stamps, rejected: None } };
     if envelope::is_lease(&found.bytes) {

@@ -4,6 +4,7 @@ mod builder;
 mod direct;
 mod fetch;
 mod fill;
+mod freshness;
 mod health;
 mod identity;
 mod invalidate;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use builder::{CacheBuilder, L2};
+pub use freshness::Freshness;
 pub use health::{Health, L2Health};
 pub use keys::Keys;
 pub use named::Named;
@@ -41,6 +43,7 @@ use crate::guard::{Guard, Io};
 use crate::key::Digest;
 use crate::stats::{Stats, Tally};
 
+use freshness::Judge;
 use read::Shared;
 use region::Regions;
 
@@ -70,6 +73,9 @@ pub struct Cache {
 struct Inner {
     namespace: String,
     stamps_key: Arc<str>,
+    log: String,
+    channel: String,
+    judge: Judge,
     regions: Regions,
     fence: Fence,
     flights: Arc<Flights<Digest, Shared>>,
@@ -119,7 +125,7 @@ impl Cache {
 
     /// Drops everything in memory. L2 keeps what it has: the next calls read it there.
     pub fn clear_l1(&self) {
-        self.inner.fence.bump_epoch();
+        self.inner.forget_everything();
         self.inner.regions.caches().for_each(|named| named.l1.clear());
     }
 
@@ -137,6 +143,11 @@ impl Cache {
     #[inline]
     pub(crate) fn fence(&self) -> &Fence {
         &self.inner.fence
+    }
+
+    #[inline]
+    fn judge(&self) -> &Judge {
+        &self.inner.judge
     }
 
     fn flights(&self) -> &Arc<Flights<Digest, Shared>> {

@@ -10,13 +10,14 @@ use crate::flight::{Lead, Role, Turn};
 use crate::key::Digest;
 use crate::l1::{AnyEntry, Marks};
 use crate::stats::{Event, Source, Timed};
-use crate::time::Moment;
+use crate::time::{Moment, Proof};
 use crate::value::Cacheable;
 use crate::value::shape::{Shape, SharedError, Split};
 
 use super::Cache;
-use super::fetch::fetch;
+use super::fetch::{Fetched, fetch};
 use super::fill::{Asked, Fill, Patience, refill};
+use super::freshness::inside;
 use super::region::Region;
 use super::request::{Begun, Ending, Mode, Request};
 use super::write::{Fresh, promote, store};
@@ -41,9 +42,29 @@ impl Cache {
     /// The entry of L1, if it may be served.
     #[inline]
     fn fresh(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
-        let entry = region.named.l1.get(digest)?;
-        let marks = Marks { epoch: self.fence().epoch(), generation: region.generation() };
-        entry.is_fresh(Moment::now(), marks).then_some(entry)
+        let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
+        let fresh = entry.is_fresh(now, self.marks(region)) && self.judge().vouches(entry.proved(), Proof::at(now));
+        fresh.then_some(entry)
+    }
+
+    /// Whether a load's result may be had by who waited for it: it rests on what was true at its begin.
+    fn may_share(&self, shared: &Shared) -> bool {
+        match shared {
+            Shared::Value(entry) => self.judge().tolerates(entry.proved(), Proof::now()),
+            Shared::Error(_) => true,
+        }
+    }
+
+    /// The entry of L1, if it may be served while L2 does not answer.
+    fn tolerable(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
+        let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
+        let fresh = entry.is_fresh(now, self.marks(region)) && self.judge().tolerates(entry.proved(), Proof::at(now));
+        fresh.then_some(entry)
+    }
+
+    #[inline]
+    fn marks(&self, region: &Region) -> Marks {
+        Marks { epoch: self.fence().epoch(), generation: region.generation() }
     }
 }
 
@@ -89,7 +110,7 @@ where
         Role::Wait(wait) => match wait.await {
             Turn::Lead(lead) => Some(lead),
             Turn::Alone => None,
-            Turn::Shared(shared) => match joined::<S>(&shared) {
+            Turn::Shared(shared) => match joined::<S>(&shared).filter(|_| request.cache.may_share(&shared)) {
                 Some(output) => return (output, Source::Joined),
                 None => None,
             },
@@ -134,6 +155,15 @@ where
     let (begun, fill) = loop {
         let begun = request.begin();
         let missing = match fetch(request).await.decode::<S::Value>(request) {
+            Err(Fetched::Unreachable) => {
+                if let Some(entry) = request.cache.tolerable(&request.region, &request.digest) {
+                    let shared = Shared::Value(entry);
+                    if let Some(output) = joined::<S>(&shared) {
+                        return (output, Source::L1, Some(shared));
+                    }
+                }
+                break (begun, None);
+            }
             Err(missing) => missing,
             Ok((stored, life)) => match S::hit(stored.value.clone()) {
                 Some(output) => {
@@ -179,7 +209,7 @@ where
 {
     let counters = &request.region.counters;
     let started = Instant::now();
-    let output = body.await;
+    let output = inside(begun.proved, body).await;
     let load_time = started.elapsed();
     counters.time(Timed::Load, load_time);
     let value = match S::split(output) {

@@ -112,10 +112,10 @@ impl Regions {
         self.caches.values()
     }
 
-    /// Makes every entry of the prefixes that `covers` stale in this process.
-    pub(crate) fn move_generations(&self, covers: impl Fn(&str) -> bool) {
+    /// Makes every entry of the prefixes that are `covered` stale in this process.
+    pub(crate) fn move_generations(&self, covered: impl Fn(&str) -> bool) {
         let generations = self.generations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (_, generation) in generations.iter().filter(|(prefix, _)| covers(prefix)) {
+        for (_, generation) in generations.iter().filter(|(prefix, _)| covered(prefix)) {
             generation.fetch_add(1, Ordering::AcqRel);
         }
     }

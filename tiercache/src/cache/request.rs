@@ -7,6 +7,7 @@ use crate::guard::Guard;
 use crate::key::{Digest, l2_key};
 use crate::l1::Marks;
 use crate::stats::{Event, Source};
+use crate::time::Proof;
 
 use super::Cache;
 use super::policy::Terms;
@@ -63,9 +64,10 @@ impl Request {
 
     /// This request's place at the fence, and the marks that an entry loaded from now on carries.
     pub(crate) fn begin(&self) -> Begun {
+        let proved = Proof::now();
         let generation = self.region.generation();
         let place = self.cache.fence().take(&self.digest);
-        Begun { place, marks: Marks { epoch: place.epoch(), generation } }
+        Begun { place, marks: Marks { epoch: place.epoch(), generation }, proved }
     }
 }
 
@@ -74,6 +76,7 @@ impl Request {
 pub(crate) struct Begun {
     pub(crate) place: Place,
     pub(crate) marks: Marks,
+    pub(crate) proved: Proof,
 }
 
 /// Counts how a request ends; one that is dropped before was abandoned.

@@ -44,7 +44,7 @@ pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, 
     };
     request.region.counters.count(Event::Store);
     let encoded = encoded.unwrap_or_else(|| value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)));
-    let entry = AnyEntry::new(value.cloned(), expires, begun.marks, encoded, &request.region.counters);
+    let entry = AnyEntry::new(value.cloned(), expires, (begun.marks, begun.proved), encoded, &request.region.counters);
     if lost {
         // The key was invalidated while the body ran, here or elsewhere: this value is the caller's alone, an older one nobody's.
         request.cache.forget(&request.digest);
@@ -97,7 +97,8 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
     // Loads under way read an older value: they are not to keep it.
     request.cache.fence().bump(&request.digest, || {
         let expires = now.after(life.min(request.terms.l1_ttl));
-        let entry = AnyEntry::new(Some(value.clone()), expires, begun.marks, encoded, &request.region.counters);
+        let entry =
+            AnyEntry::new(Some(value.clone()), expires, (begun.marks, begun.proved), encoded, &request.region.counters);
         request.region.named.l1.insert(request.digest, entry);
     });
     request.cache.flights().forget(&request.digest);
@@ -130,7 +131,7 @@ fn entry<T: Cacheable>(
     life: Duration,
     encoded: usize,
 ) -> Arc<AnyEntry> {
-    AnyEntry::new(value, Moment::now().after(life), begun.marks, encoded, &request.region.counters)
+    AnyEntry::new(value, Moment::now().after(life), (begun.marks, begun.proved), encoded, &request.region.counters)
 }
 
 /// The envelope of a value.

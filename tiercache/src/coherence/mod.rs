@@ -3,3 +3,5 @@
 pub(crate) mod fence;
 pub(crate) mod groups;
 pub(crate) mod lease;
+pub(crate) mod news;
+pub(crate) mod watch;

@@ -92,6 +92,15 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
         lock(self.shard(key)).remove(key);
     }
 
+    /// [`Flights::forget`] for every key.
+    pub(crate) fn forget_all(&self) {
+        for shard in &self.shards {
+            // Dropped outside of the lock.
+            let forgotten = std::mem::take(&mut *lock(shard));
+            drop(forgotten);
+        }
+    }
+
     /// One beat of the clock: takes loads from leaders that were woken and not polled, and lets go of waiters that have waited
     /// too long. Says whether anyone still waits.
     pub(crate) fn sweep(&self) -> bool {

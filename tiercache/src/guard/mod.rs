@@ -12,7 +12,7 @@ pub(crate) use io::Io;
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Page, Reading, Store};
+use crate::store::{Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
 
 /// L2, guarded. Cheap to clone.
 #[derive(Clone)]
@@ -90,9 +90,38 @@ impl Guard {
         self.run(move |store| async move { store.groups(&stamps_key).await }).await
     }
 
-    /// See [`Store::unstamp`]. Once begun it goes on, also when the caller is dropped.
-    pub(crate) async fn unstamp(&self, stamps_key: Arc<str>, groups: Vec<String>) -> Result<()> {
-        self.run(move |store| async move { store.unstamp(&stamps_key, &groups).await }).await
+    /// Removes keys and stamps; where there are other instances, tells them. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn invalidate(&self, keys: Vec<String>, stamps: Stamps, tell: Tell) -> Result<()> {
+        self.run(move |store| async move {
+            match store.shared() {
+                Some(shared) => shared.invalidate(&keys, &stamps, &tell).await,
+                None => {
+                    store.remove(&keys).await?;
+                    store.unstamp(&stamps.key, &stamps.groups).await
+                }
+            }
+        })
+        .await
+    }
+
+    /// Whether there may be other instances.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inner.store.shared().is_some()
+    }
+
+    /// See [`Shared::append`].
+    pub(crate) async fn append(&self, log: Arc<str>, message: Vec<u8>) -> Result<String> {
+        self.run(move |store| async move { shared(&*store)?.append(&log, message).await }).await
+    }
+
+    /// See [`Shared::read_log`].
+    pub(crate) async fn read_log(&self, log: Arc<str>, from: String, count: usize) -> Result<Vec<(String, Vec<u8>)>> {
+        self.run(move |store| async move { shared(&*store)?.read_log(&log, &from, count).await }).await
+    }
+
+    /// See [`Shared::listen`].
+    pub(crate) async fn listen(&self, channel: &str, hear: Hear, joined: Joined) -> Result<()> {
+        shared(&*self.inner.store)?.listen(channel, hear, joined).await
     }
 
     /// See [`Store::scan`].
@@ -149,6 +178,10 @@ impl Guard {
         }
         result
     }
+}
+
+fn shared(store: &dyn Store) -> Result<&dyn Shared> {
+    store.shared().ok_or_else(|| Error::new(ErrorKind::Protocol, "this L2 has one user and no news"))
 }
 
 impl fmt::Debug for Guard {

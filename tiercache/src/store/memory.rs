@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Found, Op, Page, Reading, Store};
+use super::{Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
 use crate::error::Result;
 
 /// How many keys a page of a scan looks at.
@@ -26,6 +26,7 @@ struct State {
     /// Keys in the order in which they came: a cursor is a place in it, and stays one while keys come and go.
     order: BTreeMap<u64, String>,
     stamps: BTreeMap<String, BTreeMap<String, u64>>,
+    logs: HashMap<String, Vec<Vec<u8>>>,
     next: u64,
 }
 
@@ -227,6 +228,43 @@ impl Store for Memory {
 
     fn describe(&self) -> String {
         "memory".to_owned()
+    }
+
+    fn shared(&self) -> Option<&dyn Shared> {
+        Some(self)
+    }
+}
+
+/// It has a log and no bus: other instances hear at their next heartbeat.
+impl Shared for Memory {
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
+        Box::pin(async move {
+            self.remove(keys).await?;
+            self.unstamp(&stamps.key, &stamps.groups).await?;
+            self.append(&tell.log, tell.message.clone()).await.map(drop)
+        })
+    }
+
+    fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let entries = state.logs.entry(log.to_owned()).or_default();
+            entries.push(message);
+            Ok((entries.len() - 1).to_string())
+        })
+    }
+
+    fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
+        Box::pin(async move {
+            let from = from.parse().unwrap_or(usize::MAX);
+            let state = self.state();
+            let entries = state.logs.get(log).into_iter().flatten().enumerate().skip(from).take(count);
+            Ok(entries.map(|(id, message)| (id.to_string(), message.clone())).collect())
+        })
+    }
+
+    fn listen<'a>(&'a self, _channel: &'a str, _hear: Hear, _joined: Joined) -> Op<'a, ()> {
+        Box::pin(std::future::pending())
     }
 }
 

@@ -45,6 +45,26 @@ pub(crate) struct Page {
     pub(crate) next: Option<u64>,
 }
 
+/// The stamps of groups: fields of the hash at `key`.
+#[derive(Debug, Default)]
+pub(crate) struct Stamps {
+    pub(crate) key: String,
+    pub(crate) groups: Vec<String>,
+}
+
+/// What the other instances are told, and where.
+#[derive(Debug)]
+pub(crate) struct Tell {
+    pub(crate) log: String,
+    pub(crate) channel: String,
+    pub(crate) message: Vec<u8>,
+}
+
+/// Is called with each message of the bus.
+pub(crate) type Hear = Box<dyn Fn(&[u8]) + Send + Sync>;
+/// Is called when the bus has been joined.
+pub(crate) type Joined = Box<dyn Fn() + Send + Sync>;
+
 /// The L2 contract.
 pub(crate) trait Store: Send + Sync + 'static {
     /// The value at `key` with its remaining life, and the stamps of `groups` (fields of the hash at `stamps_key`), read
@@ -90,4 +110,25 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// What kind of store this is and where, without secrets; for logs and `health()`.
     fn describe(&self) -> String;
+
+    /// Its other side, if several instances can use it at once.
+    fn shared(&self) -> Option<&dyn Shared> {
+        None
+    }
+}
+
+/// What a store that several instances use also does: it carries news from one to the others.
+pub(crate) trait Shared: Send + Sync {
+    /// Removes `keys` and `stamps`, and after that, in the same step, appends `tell`'s message to the log and sends it to the bus.
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()>;
+
+    /// Appends `message` to the log, and answers the id of its place.
+    fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String>;
+
+    /// Up to `count` entries of the log, from the place `from` on, that one included: ids and messages.
+    fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>>;
+
+    /// Stays on the bus: calls `joined` once it is on it, and `hear` with each message, at once. Answers when the bus is lost.
+    /// Not under a deadline.
+    fn listen<'a>(&'a self, channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()>;
 }

@@ -1,6 +1,7 @@
 //! L2 in Redis, over one multiplexed connection.
 
 mod connection;
+mod news;
 mod store;
 
 use std::fmt;

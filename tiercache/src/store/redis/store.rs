@@ -9,19 +9,21 @@ use redis::{
 
 use super::Redis;
 use super::connection::Connection;
+use super::news::Bus;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Found, Op, Page, Reading, Store};
+use crate::store::{Found, Op, Page, Reading, Shared, Store};
 
 /// Keys a page of `SCAN` looks at.
 const SCAN_COUNT: usize = 512;
 
 /// Scripts go by their hash; a server that does not know one is sent it.
-struct Scripts {
+pub(super) struct Scripts {
     stamp: Script,
     claim: Script,
     swap: Script,
     extend: Script,
     release: Script,
+    pub(super) invalidate: Script,
 }
 
 impl Scripts {
@@ -32,6 +34,7 @@ impl Scripts {
             swap: Script::new(include_str!("swap.lua")),
             extend: Script::new(include_str!("extend.lua")),
             release: Script::new(include_str!("release.lua")),
+            invalidate: Script::new(include_str!("invalidate.lua")),
         }
     }
 }
@@ -39,16 +42,21 @@ impl Scripts {
 pub(crate) struct RedisStore {
     connection: Connection,
     address: String,
-    scripts: Scripts,
+    pub(super) scripts: Scripts,
+    pub(super) bus: Bus,
 }
 
 impl RedisStore {
-    pub(crate) fn new(redis: &Redis) -> Self {
+    /// # Errors
+    ///
+    /// `ErrorKind::Config` if the settings cannot be used.
+    pub(crate) fn new(redis: &Redis) -> Result<Self> {
         let connection = Connection::new(redis.client.clone(), redis.connect_timeout);
-        Self { connection, address: redis.info().addr().to_string(), scripts: Scripts::new() }
+        let address = redis.info().addr().to_string();
+        Ok(Self { connection, address, scripts: Scripts::new(), bus: Bus::new(redis)? })
     }
 
-    async fn one<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+    pub(super) async fn one<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         let mut exchange = self.connection.begin().await?;
         let result = exchange.connection.send_packed_command(command).await;
         exchange.ended(result.as_ref().err());
@@ -89,7 +97,7 @@ impl RedisStore {
         self.script(&call).await
     }
 
-    async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T> {
+    pub(super) async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T> {
         let mut exchange = self.connection.begin().await?;
         let result: Result<T, RedisError> = call.invoke_async(&mut exchange.connection).await;
         exchange.ended(result.as_ref().err());
@@ -172,14 +180,18 @@ impl Store for RedisStore {
         })
     }
 
+    fn shared(&self) -> Option<&dyn Shared> {
+        Some(self)
+    }
+
     fn describe(&self) -> String {
         format!("redis ({})", self.address)
     }
 }
 
-/// `PX` takes at least 1.
+/// `PX` takes at least 1, and so much that the moment it leads to fits an `i64`.
 fn millis(life: Duration) -> u64 {
-    u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64)
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 2)
 }
 
 /// `PTTL` answers -1 for a key without a life, -2 for none: the key lapsed after the `GET`.
@@ -252,7 +264,7 @@ mod tests {
     #[test]
     fn a_life_is_at_least_a_millisecond_and_fits_redis() {
         assert_eq!(millis(Duration::ZERO), 1);
-        assert_eq!(millis(Duration::MAX), i64::MAX as u64);
+        assert_eq!(millis(Duration::MAX), i64::MAX as u64 / 2);
     }
 
     #[test]
