@@ -3,10 +3,8 @@
 //! A load takes its place at the fence before its first read. An invalidation bumps first and removes second; a fill
 //! compares and inserts in one step. So whatever a load read, if an invalidation came between, it is not kept.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use crate::key::Digest;
+use crate::sync::{AtomicU32, Mutex, Ordering};
 
 const GROUPS: usize = 256;
 const STRIPES_IN_GROUP: usize = 256;

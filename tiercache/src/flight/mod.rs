@@ -8,7 +8,10 @@
 //! clock. That, and `crate::sync`, let a model checker run this code as it is.
 
 mod lead;
+mod pulse;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 use std::collections::HashMap;
