@@ -158,3 +158,25 @@ async fn a_set_that_was_dropped_half_way_leaves_no_older_copy_in_memory() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_set_that_an_invalidation_overtook_is_in_neither_tier() {
+    let ((one, two), policy) = (two_instances().await, Policy::new());
+    let key = Key::new("overtaken", &1).unwrap();
+    for value in 1_u64.. {
+        let mut set = std::pin::pin!(one.set(&key, &value, &policy));
+        let mut done = set.as_mut().now_or_never().is_some();
+        if !done {
+            // Behind the stamps that it has asked for: now it stores.
+            one.health().await;
+            done = set.as_mut().now_or_never().is_some();
+        }
+        if done {
+            continue;
+        }
+        one.invalidate(&key).await.unwrap();
+        set.await.unwrap();
+        assert_eq!((one.get::<u64>(&key).await, two.get::<u64>(&key).await), (None, None));
+        break;
+    }
+}

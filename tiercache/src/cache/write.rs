@@ -101,24 +101,29 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
     let entry = |encoded| {
         AnyEntry::new(Some(value.clone()), begun.at.after(life), (begun.marks, begun.proved), encoded, &region.counters)
     };
-    let keep = |entry| {
-        region.counters.count(Event::Store);
-        cache.fence().bump(digest, || region.named.l1.insert(*digest, entry));
-        cache.flights().forget(digest);
+    // Not if something newer came while L2 was asked: nobody knows which of them it holds, so memory holds neither.
+    let put = |entry, holds| {
+        if holds { region.named.l1.insert(*digest, entry) } else { region.named.l1.remove(digest) }
     };
-    let Some(guard) = cache.open_l2()? else {
-        keep(entry(print(value, false).map_or(0, |print| print.size)));
-        return Ok(());
-    };
-    let stamps = guard.stamp(cache.stamps_key(), region.groups.fields()).await?;
-    let sealed = seal(request, Some(value), terms.ttl, Duration::ZERO, region.groups.stamped(&stamps))?;
-    let entry = entry(sealed.encoded);
-    // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
-    let unknown = Local::when_dropped(|| cache.forget(digest));
-    timed(request, guard.write(request.l2_key(), sealed.bytes, terms.ttl)).await?;
-    cache.tell_of(guard, digest).await?;
-    unknown.cancel();
-    keep(entry);
+    match cache.open_l2()? {
+        None => {
+            let entry = entry(print(value, false).map_or(0, |print| print.size));
+            cache.fence().bump(digest, || put(entry, true));
+        }
+        Some(guard) => {
+            let stamps = guard.stamp(cache.stamps_key(), region.groups.fields()).await?;
+            let sealed = seal(request, Some(value), terms.ttl, Duration::ZERO, region.groups.stamped(&stamps))?;
+            let entry = entry(sealed.encoded);
+            // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
+            let unknown = Local::when_dropped(|| cache.forget(digest));
+            timed(request, guard.write(request.l2_key(), sealed.bytes, terms.ttl)).await?;
+            cache.tell_of(guard, digest).await?;
+            unknown.cancel();
+            cache.fence().supersede(digest, begun.place, |holds| put(entry, holds));
+        }
+    }
+    region.counters.count(Event::Store);
+    cache.flights().forget(digest);
     Ok(())
 }
 
