@@ -1,4 +1,4 @@
-//! A repository over a real database (SQLite, by sqlx), its methods cached.
+//! A repository over a real database (`SQLite`, by sqlx), its methods cached.
 //!
 //! ```text
 //! cargo run -p examples --example sqlite_repository [database file]

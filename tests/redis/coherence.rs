@@ -68,11 +68,8 @@ async fn groups_invalidated_here_are_gone_there() {
     for by_prefix in [true, false] {
         let old = one.scope(find(1, &runs)).await;
         assert_eq!(two.scope(find(1, &runs)).await, old);
-        if by_prefix {
-            one.invalidate_prefix("user").await.unwrap()
-        } else {
-            one.clear().await.unwrap()
-        }
+        let invalidated = if by_prefix { one.invalidate_prefix("user").await } else { one.clear().await };
+        invalidated.unwrap();
         until_changed(&two, 1, &runs, old, SOON).await;
     }
 }

@@ -58,16 +58,17 @@ async fn a_value_that_the_whole_fleet_rejects_is_loaded_once() {
     assert_eq!(runs.get(), 1);
 }
 
+#[cached(prefix = "raced", skip(gate, runs))]
+async fn raced(id: u64, gate: Arc<Notify>, runs: Calls) -> u64 {
+    let notified = gate.notified();
+    runs.hit();
+    notified.await;
+    id
+}
+
 /// Loads 400 keys slowly, removes them by `remove` while the loads run, and counts what is stored afterwards.
 async fn stale_after(remove: impl AsyncFn(&Cache, &mut MultiplexedConnection, Vec<String>)) -> usize {
     let (server, gate) = (RedisServer::start().await, Arc::new(Notify::new()));
-    #[cached(prefix = "raced", skip(gate, runs))]
-    async fn raced(id: u64, gate: Arc<Notify>, runs: Calls) -> u64 {
-        let notified = gate.notified();
-        runs.hit();
-        notified.await;
-        id
-    }
     let (loader, writer, runs) = (instance(&server).await, instance(&server).await, Calls::new());
     let mut connection = server.connection().await;
     let loads: Vec<_> = (0..400).map(|id| spawn(&loader, raced(id, Arc::clone(&gate), runs.clone()))).collect();

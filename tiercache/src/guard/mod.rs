@@ -93,13 +93,11 @@ impl Guard {
     /// Removes keys and stamps; where there are other instances, tells them. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn invalidate(&self, keys: Vec<String>, stamps: Stamps, tell: Tell) -> Result<()> {
         self.run(move |store| async move {
-            match store.shared() {
-                Some(shared) => shared.invalidate(&keys, &stamps, &tell).await,
-                None => {
-                    store.remove(&keys).await?;
-                    store.unstamp(&stamps.key, &stamps.groups).await
-                }
+            if let Some(shared) = store.shared() {
+                return shared.invalidate(&keys, &stamps, &tell).await;
             }
+            store.remove(&keys).await?;
+            store.unstamp(&stamps.key, &stamps.groups).await
         })
         .await
     }

@@ -9,7 +9,9 @@ use super::super::builder::L2;
 /// What is set beside the URL.
 #[derive(Debug, Default)]
 pub(super) struct Options {
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only Redis is connected to"))]
     pub(super) connect_timeout: Option<Duration>,
+    #[cfg_attr(not(feature = "embedded"), allow(dead_code, reason = "only an embedded store has a size"))]
     pub(super) max_bytes: Option<u64>,
 }
 

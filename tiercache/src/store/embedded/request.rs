@@ -159,15 +159,15 @@ fn replace(
     found: &[u8],
     now: u64,
 ) -> Result<(), Trouble> {
-    let leased = leases.get(key, now).is_some();
+    let is_lease = leases.get(key, now).is_some();
     match request {
-        Request::Extend { life, .. } if leased => leases.put(key, found, *life, now),
+        Request::Extend { life, .. } if is_lease => leases.put(key, found, *life, now),
         Request::Extend { life, .. } => tables.write(key, found, *life, now)?,
         Request::Swap { bytes, life, .. } => {
             leases.remove(key);
             tables.write(key, bytes, *life, now)?;
         }
-        _ if leased => leases.remove(key),
+        _ if is_lease => leases.remove(key),
         _ => tables.remove(key, now)?,
     }
     Ok(())
