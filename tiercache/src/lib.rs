@@ -48,6 +48,15 @@
 //! | a map with eviction that you call yourself | `moka`, `quick_cache`, `foyer` |
 //! | values that cannot be serialized | `moka` |
 
+#![cfg_attr(
+    not(all(
+        any(feature = "mini-moka", feature = "quick-cache"),
+        any(feature = "bincode", feature = "postcard", feature = "json"),
+        any(feature = "redis", feature = "test-util"),
+    )),
+    allow(dead_code, unused_imports, reason = "what a missing engine, codec or L2 leaves unused")
+)]
+
 mod cache;
 mod call;
 mod codec;
