@@ -19,12 +19,18 @@ pub(crate) fn one(case: &str) -> Result {
     let server = RedisServer::start()?;
     let ids: &Vec<u64> = &(0..KEYS).collect();
     let cache = install(&server)?;
+    let other_runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let s2 = &server;
+    let other = other_runtime.block_on(async { s2.connect().await })?;
     for (kind, runtime) in [("current-thread", &current_thread()?), ("multi-thread", &multi_thread()?)] {
         let bare = &runtime.block_on(fill(&server, ids))?;
         let rows = Contest::new(format!("{case}, {kind} runtime"), KEYS)
             .add("redis-rs GET, decode", || in_task(runtime, ids, bare.clone(), |bare, id| async move { bare.get(id).await }))
+            .add("redis-rs GET, PTTL, HMGET, decode", || in_task(runtime, ids, bare.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await }))
+            .add("redis-rs GET, other thread", || in_task(runtime, ids, other.clone(), |bare, id| async move { bare.get(id).await }))
+            .add("redis-rs GET, PTTL, HMGET, other thread", || in_task(runtime, ids, other.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await }))
             .add_under(1.15, "tiercache", || in_task(runtime, ids, (), |(), id| ours(id)))
-            .hold(Scale::default());
+            .hold(Scale::short());
         print(&rows);
     }
     assert_hits(&cache);
@@ -36,14 +42,20 @@ pub(crate) fn many(case: &str) -> Result {
     let server = RedisServer::start()?;
     let ids: &Vec<u64> = &(0..TASKS * CALLS).collect();
     let cache = install(&server)?;
+    let other_runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let s2 = &server;
+    let other = other_runtime.block_on(async { s2.connect().await })?;
     for (kind, runtime) in [("current-thread", &current_thread()?), ("multi-thread", &multi_thread()?)] {
         let bare = &runtime.block_on(fill(&server, ids))?;
         let rows = Contest::new(format!("{case}, {kind} runtime, {TASKS} tasks"), TASKS * CALLS)
             .add_rate("redis-rs GET, decode", || {
                 in_tasks(runtime, bare.clone(), |bare, id| async move { bare.get(id).await });
             })
+            .add_rate("redis-rs GET, PTTL, HMGET, decode", || in_tasks(runtime, bare.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await }))
+            .add_rate("redis-rs GET, other thread", || in_tasks(runtime, other.clone(), |bare, id| async move { bare.get(id).await }))
+            .add_rate("redis-rs GET, PTTL, HMGET, other thread", || in_tasks(runtime, other.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await }))
             .add_rate("tiercache", || in_tasks(runtime, (), |(), id| ours(id)))
-            .hold(Scale::default());
+            .hold(Scale::short());
         print(&rows);
     }
     assert_hits(&cache);

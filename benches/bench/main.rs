@@ -42,10 +42,10 @@ const CASES: [(&str, Case); 14] = [
 
 /// For profilers: these print nothing, and run only when they are asked for by the variable below.
 const PROFILES: [(&str, Case); 4] = [
-    ("profile/quick-cache", profile::ours_only),
-    ("profile/mini-moka", profile::ours_only),
-    ("profile-floor/quick-cache", profile::floor_only),
-    ("profile-floor/mini-moka", profile::floor_only),
+    ("profile/quick-cache", profile::hits),
+    ("profile/mini-moka", profile::hits),
+    ("profile-floor/quick-cache", profile::floor),
+    ("profile-floor/mini-moka", profile::floor),
 ];
 
 /// Says that this process is to run a case.
