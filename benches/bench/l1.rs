@@ -10,7 +10,7 @@ use tiercache::Cache;
 use crate::Result;
 use crate::floor::{Engine, Floor, MiniMoka, QuickCache};
 use crate::subject::{
-    KEYS, User, current_thread, each, engine, fill, install, multi_thread, ours, ours_shared, shuffled, theirs,
+    KEYS, User, current_thread, each, engine, distinct, few, fill, install, multi_thread, ours, ours_shared, shuffled, theirs,
     theirs_shared,
 };
 
@@ -45,19 +45,21 @@ where
     fill(ours)?;
     fill(theirs)?;
     let (one, many) = (current_thread()?, multi_thread()?);
-    let ids = &shuffled();
-    let rows = Contest::new(case, KEYS)
-        .on_this_thread()
-        .add("floor (SHA-256, get, clone, clock)", || {
-            ids.iter().for_each(|&id| drop(black_box(floor.hit(id, clone))));
-        })
-        .add_under(1.25, "tiercache", || one.block_on(each(ids, ours)))
-        .add_under(1.25, "tiercache, multi-thread runtime", || many.block_on(each(ids, ours)))
-        .add("cached 4.1", || one.block_on(each(ids, theirs)))
-        .add("cached 4.1, multi-thread runtime", || many.block_on(each(ids, theirs)))
-        .hold(Scale::default());
+    for ids in [shuffled(), few()] {
+        let ids = &ids;
+        let rows = Contest::new(format!("{case}, {} keys", distinct(ids)), KEYS)
+            .on_this_thread()
+            .add("floor (SHA-256, get, clone, clock)", || {
+                ids.iter().for_each(|&id| drop(black_box(floor.hit(id, clone))));
+            })
+            .add_under(1.25, "tiercache", || one.block_on(each(ids, ours)))
+            .add_under(1.25, "tiercache, multi-thread runtime", || many.block_on(each(ids, ours)))
+            .add("cached 4.1", || one.block_on(each(ids, theirs)))
+            .add("cached 4.1, multi-thread runtime", || many.block_on(each(ids, theirs)))
+            .hold(Scale::default());
+        print(&rows);
+    }
     assert_hits(&cache);
-    print(&rows);
     Ok(())
 }
 

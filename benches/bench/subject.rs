@@ -1,5 +1,6 @@
 //! What is cached: a value as services have them, and the functions that give it.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -56,6 +57,15 @@ pub(crate) fn shuffled() -> Vec<u64> {
     let mut ids: Vec<u64> = (0..KEYS).collect();
     fastrand::Rng::with_seed(7).shuffle(&mut ids);
     ids
+}
+
+/// As many calls, of few keys: what they need stays in the processor's nearest caches, and what is left is the work.
+pub(crate) fn few() -> Vec<u64> {
+    shuffled().iter().map(|id| id % 100).collect()
+}
+
+pub(crate) fn distinct(ids: &[u64]) -> usize {
+    ids.iter().collect::<HashSet<_>>().len()
 }
 
 /// The engine in a case's name.
