@@ -55,9 +55,8 @@ pub(crate) fn sha256(site: &[u8; 32], id: u64) -> Digest {
     block[40] = 0x80;
     block[56..].copy_from_slice(&(40_u64 * 8).to_be_bytes());
     // FIPS 180-4 §5.3.3.
-    let mut state: [u32; 8] = [
-        0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
-    ];
+    let mut state: [u32; 8] =
+        [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
     compress256(&mut state, &[block]);
     let mut digest = [0; 32];
     for (to, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {

@@ -10,8 +10,8 @@ use tiercache::Cache;
 use crate::Result;
 use crate::floor::{Engine, Floor, MiniMoka, QuickCache};
 use crate::subject::{
-    KEYS, User, current_thread, each, engine, distinct, few, fill, install, multi_thread, ours, ours_shared, shuffled, theirs,
-    theirs_shared,
+    KEYS, User, current_thread, distinct, each, engine, few, fill, install, multi_thread, ours, ours_shared, shuffled,
+    theirs, theirs_shared,
 };
 
 pub(crate) fn structs(case: &str) -> Result {

@@ -25,10 +25,18 @@ pub(crate) fn one(case: &str) -> Result {
     for (kind, runtime) in [("current-thread", &current_thread()?), ("multi-thread", &multi_thread()?)] {
         let bare = &runtime.block_on(fill(&server, ids))?;
         let rows = Contest::new(format!("{case}, {kind} runtime"), KEYS)
-            .add("redis-rs GET, decode", || in_task(runtime, ids, bare.clone(), |bare, id| async move { bare.get(id).await }))
-            .add("redis-rs GET, PTTL, HMGET, decode", || in_task(runtime, ids, bare.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await }))
-            .add("redis-rs GET, other thread", || in_task(runtime, ids, other.clone(), |bare, id| async move { bare.get(id).await }))
-            .add("redis-rs GET, PTTL, HMGET, other thread", || in_task(runtime, ids, other.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await }))
+            .add("redis-rs GET, decode", || {
+                in_task(runtime, ids, bare.clone(), |bare, id| async move { bare.get(id).await })
+            })
+            .add("redis-rs GET, PTTL, HMGET, decode", || {
+                in_task(runtime, ids, bare.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await })
+            })
+            .add("redis-rs GET, other thread", || {
+                in_task(runtime, ids, other.clone(), |bare, id| async move { bare.get(id).await })
+            })
+            .add("redis-rs GET, PTTL, HMGET, other thread", || {
+                in_task(runtime, ids, other.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await })
+            })
             .add_under(1.15, "tiercache", || in_task(runtime, ids, (), |(), id| ours(id)))
             .hold(Scale::short());
         print(&rows);
@@ -51,9 +59,15 @@ pub(crate) fn many(case: &str) -> Result {
             .add_rate("redis-rs GET, decode", || {
                 in_tasks(runtime, bare.clone(), |bare, id| async move { bare.get(id).await });
             })
-            .add_rate("redis-rs GET, PTTL, HMGET, decode", || in_tasks(runtime, bare.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await }))
-            .add_rate("redis-rs GET, other thread", || in_tasks(runtime, other.clone(), |bare, id| async move { bare.get(id).await }))
-            .add_rate("redis-rs GET, PTTL, HMGET, other thread", || in_tasks(runtime, other.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await }))
+            .add_rate("redis-rs GET, PTTL, HMGET, decode", || {
+                in_tasks(runtime, bare.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await })
+            })
+            .add_rate("redis-rs GET, other thread", || {
+                in_tasks(runtime, other.clone(), |bare, id| async move { bare.get(id).await })
+            })
+            .add_rate("redis-rs GET, PTTL, HMGET, other thread", || {
+                in_tasks(runtime, other.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await })
+            })
             .add_rate("tiercache", || in_tasks(runtime, (), |(), id| ours(id)))
             .hold(Scale::short());
         print(&rows);

@@ -35,7 +35,11 @@ impl RedisServer {
         let ready = log.by_ref().any(|line| line.is_ok_and(|line| line.contains("Ready to accept connections")));
         // Read on, or the server would meet a closed pipe.
         std::thread::spawn(move || log.for_each(drop));
-        if ready { Ok(()) } else { Err(format!("redis-server ended instead of listening on port {}", self.port).into()) }
+        if ready {
+            Ok(())
+        } else {
+            Err(format!("redis-server ended instead of listening on port {}", self.port).into())
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -65,7 +69,12 @@ pub(crate) struct Bare(MultiplexedConnection);
 impl Bare {
     pub(crate) async fn set(&self, user: &User, id: u64) {
         let bytes = bincode::serde::encode_to_vec(user, bincode::config::standard()).expect("a user can be encoded");
-        let _: () = self.0.clone().hset_multiple("bare:stamps", &[("n", u64::MAX), ("p:user", u64::MAX)]).await.expect("our own server answers");
+        let _: () = self
+            .0
+            .clone()
+            .hset_multiple("bare:stamps", &[("n", u64::MAX), ("p:user", u64::MAX)])
+            .await
+            .expect("our own server answers");
         let _: () = self.0.clone().set_ex(key(id), bytes, 3_600).await.expect("our own server answers");
     }
 

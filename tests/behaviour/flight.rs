@@ -18,7 +18,10 @@ async fn slow(id: u64, runs: Calls) -> u64 {
     id
 }
 
-fn spawn<T: Send + 'static>(cache: &Cache, call: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+fn spawn<T: Send + 'static>(
+    cache: &Cache,
+    call: impl Future<Output = T> + Send + 'static,
+) -> tokio::task::JoinHandle<T> {
     let cache = cache.clone();
     tokio::spawn(async move { cache.scope(call).await })
 }
@@ -143,7 +146,8 @@ async fn a_caller_that_has_waited_for_long_runs_its_own_body() {
     let runs = Calls::new();
     let mut hung = Box::pin(cache.scope(hangs_once(1, &runs)));
     assert!(futures_util::poll!(hung.as_mut()).is_pending());
-    let (answer, outcome) = timeout(Duration::from_secs(5), cache.scope(hangs_once(1, &runs).with_outcome())).await.unwrap();
+    let (answer, outcome) =
+        timeout(Duration::from_secs(5), cache.scope(hangs_once(1, &runs).with_outcome())).await.unwrap();
     assert_eq!((answer, outcome.unwrap().source()), (1, Source::Loader));
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tiercache::{CallExt, Cache, L1, Source, cached};
+use tiercache::{Cache, CallExt, L1, Source, cached};
 use tiercache_tests::Calls;
 use tokio::time::advance;
 

@@ -38,6 +38,6 @@ pub use store::embedded::Embedded;
 pub use store::memory::Memory;
 #[cfg(feature = "redis")]
 pub use store::redis::Redis;
-pub use value::{Cacheable, KeyPart};
 #[cfg(feature = "macros")]
 pub use tiercache_macros::{cached, entry};
+pub use value::{Cacheable, KeyPart};

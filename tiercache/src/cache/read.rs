@@ -31,15 +31,9 @@ pub(crate) enum Shared {
 type Loaded<O> = (O, Source, Option<Shared>);
 
 impl Cache {
-    /// Looks in L1: the whole of a hit.
+    /// Looks in L1: the entry, if it may be served.
     #[inline]
-    pub(crate) fn look<T: Cacheable>(&self, region: &Region, digest: &Digest) -> Option<Option<T>> {
-        self.fresh(region, digest)?.value::<T>().cloned()
-    }
-
-    /// The entry of L1, if it may be served.
-    #[inline]
-    fn fresh(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
+    pub(crate) fn look(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
         let entry = region.named.l1.get(digest)?;
         let marks = Marks { epoch: self.fence().epoch(), generation: region.generation() };
         entry.is_fresh(Moment::now(), marks).then_some(entry)
@@ -66,8 +60,10 @@ where
 
 /// Looks in both tiers and never loads. The outer `None` is a miss, the inner one a kept absence.
 pub(crate) async fn peek<T: Cacheable>(request: &Request) -> Option<Option<T>> {
-    if let Some(stored) = request.cache.look(&request.region, &request.digest) {
-        return Some(stored);
+    if let Some(entry) = request.cache.look(&request.region, &request.digest)
+        && let Some(stored) = entry.value()
+    {
+        return Some(stored.clone());
     }
     let begun = request.begin();
     let (stored, life) = fetch(request).await.decode::<T>(request).ok()?;
@@ -123,7 +119,7 @@ where
     F: Future<Output = S::Output>,
 {
     // Another load may have ended between this call's look and its lead.
-    if let Some(entry) = request.cache.fresh(&request.region, &request.digest) {
+    if let Some(entry) = request.cache.look(&request.region, &request.digest) {
         let shared = Shared::Value(entry);
         if let Some(output) = joined::<S>(&shared) {
             return (output, Source::L1, Some(shared));
@@ -132,7 +128,7 @@ where
     let begun = request.begin();
     let fetched = fetch(request).await;
     let fetched = match fetched.decode::<S::Value>(request) {
-        Ok((stored, life)) => match S::hit(stored.value.clone()) {
+        Ok((stored, life)) => match S::output(stored.value.clone()) {
             Some(output) => {
                 let entry = promote(request, begun, stored, life);
                 return (output, Source::L2, Some(Shared::Value(entry)));
@@ -192,7 +188,7 @@ where
 /// Another caller's result as this call's output.
 fn joined<S: Shape>(shared: &Shared) -> Option<S::Output> {
     match shared {
-        Shared::Value(entry) => entry.value::<S::Value>().cloned().and_then(S::hit),
+        Shared::Value(entry) => entry.value().cloned().and_then(S::output),
         Shared::Error(error) => S::joined(&**error as &(dyn Any + Send + Sync)),
     }
 }

@@ -130,9 +130,9 @@ mod tests {
 
     #[test]
     fn a_hit_is_kept_as_what_it_was() {
-        let output = SharedResultOptionOf::<u8, String>::hit(Some(7)).unwrap();
+        let output = SharedResultOptionOf::<u8, String>::hit(7);
         assert!(matches!(SharedResultOptionOf::<u8, String>::keep(&output), Kept::Value(7)));
         assert!(matches!(OptionOf::<u8>::keep(&None), Kept::Absent));
-        assert_eq!(Plain::<u8>::hit(None), None);
+        assert_eq!((Plain::<u8>::output(None), OptionOf::<u8>::output(None)), (None, Some(None)));
     }
 }

@@ -23,15 +23,25 @@ pub enum Kept<'a, T> {
 
 /// How an output is taken apart and put together again.
 ///
-/// MUST hold: `hit(Some(v))` gives an output whose `keep` is `Value(v)`.
+/// MUST hold: `hit(v)` gives an output whose `keep` is `Value(v)`.
 pub trait Shape: Copy {
     /// What the function returns.
     type Output;
     /// What is stored of it.
     type Value: Cacheable;
 
-    /// The output for a stored value, or for a kept absence; `None` if this shape has no absence.
-    fn hit(stored: Option<Self::Value>) -> Option<Self::Output>;
+    /// The output for a stored value.
+    fn hit(value: Self::Value) -> Self::Output;
+
+    /// The output for a kept absence; `None` if this shape has none.
+    fn absence() -> Option<Self::Output> {
+        None
+    }
+
+    /// The output for what an entry holds.
+    fn output(stored: Option<Self::Value>) -> Option<Self::Output> {
+        stored.map_or_else(Self::absence, |value| Some(Self::hit(value)))
+    }
 
     /// What of this output is kept.
     fn keep(output: &Self::Output) -> Kept<'_, Self::Value>;
@@ -109,8 +119,9 @@ impl<T: Cacheable> Shape for Plain<T> {
     type Output = T;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<T> {
-        stored
+    #[inline]
+    fn hit(value: T) -> T {
+        value
     }
 
     fn keep(output: &T) -> Kept<'_, T> {
@@ -122,8 +133,14 @@ impl<T: Cacheable> Shape for OptionOf<T> {
     type Output = Option<T>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Option<T>> {
-        Some(stored)
+    #[inline]
+    fn hit(value: T) -> Option<T> {
+        Some(value)
+    }
+
+    #[inline]
+    fn absence() -> Option<Option<T>> {
+        Some(None)
     }
 
     fn keep(output: &Option<T>) -> Kept<'_, T> {
@@ -135,8 +152,9 @@ impl<T: Cacheable, E> Shape for ResultOf<T, E> {
     type Output = Result<T, E>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Result<T, E>> {
-        stored.map(Ok)
+    #[inline]
+    fn hit(value: T) -> Result<T, E> {
+        Ok(value)
     }
 
     fn keep(output: &Result<T, E>) -> Kept<'_, T> {
@@ -148,8 +166,14 @@ impl<T: Cacheable, E> Shape for ResultOptionOf<T, E> {
     type Output = Result<Option<T>, E>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Result<Option<T>, E>> {
-        Some(Ok(stored))
+    #[inline]
+    fn hit(value: T) -> Result<Option<T>, E> {
+        Ok(Some(value))
+    }
+
+    #[inline]
+    fn absence() -> Option<Result<Option<T>, E>> {
+        Some(Ok(None))
     }
 
     fn keep(output: &Result<Option<T>, E>) -> Kept<'_, T> {
@@ -164,8 +188,9 @@ impl<T: Cacheable, E: Clone + Send + Sync + 'static> Shape for SharedResultOf<T,
     type Output = Result<T, E>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Result<T, E>> {
-        ResultOf::<T, E>::hit(stored)
+    #[inline]
+    fn hit(value: T) -> Result<T, E> {
+        Ok(value)
     }
 
     fn keep(output: &Result<T, E>) -> Kept<'_, T> {
@@ -185,8 +210,14 @@ impl<T: Cacheable, E: Clone + Send + Sync + 'static> Shape for SharedResultOptio
     type Output = Result<Option<T>, E>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Result<Option<T>, E>> {
-        ResultOptionOf::<T, E>::hit(stored)
+    #[inline]
+    fn hit(value: T) -> Result<Option<T>, E> {
+        Ok(Some(value))
+    }
+
+    #[inline]
+    fn absence() -> Option<Result<Option<T>, E>> {
+        Some(Ok(None))
     }
 
     fn keep(output: &Result<Option<T>, E>) -> Kept<'_, T> {
