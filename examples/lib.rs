@@ -23,7 +23,7 @@ fn human(time: Duration) -> String {
         n if n < 1e9 => (n / 1e6, "ms"),
         n => (n / 1e9, "s"),
     };
-    let digits = if unit == "ns" || value >= 99.95 { 0 } else { 1 };
+    let digits = usize::from(unit != "ns" && value < 99.95);
     format!("{value:.digits$} {unit}")
 }
 

@@ -106,7 +106,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     row("get_user_entry(1).invalidate()", "gone from both tiers", begin.elapsed());
     assert_eq!(ask("the first call after that").await?, Source::Loader);
 
-    let stats = cache.stats().totals;
+    let stats = cache.stats().total;
     println!("\n{} requests:", stats.requests);
     for (count, what) in [
         (stats.l1_hits, "L1 hits"),

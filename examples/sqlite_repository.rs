@@ -1,4 +1,4 @@
-//! A repository over a real database (SQLite, by sqlx), its methods cached.
+//! A repository over a real database (`SQLite`, by sqlx), its methods cached.
 //!
 //! ```text
 //! cargo run -p examples --example sqlite_repository [database file]
@@ -231,7 +231,7 @@ async fn main() -> Result<(), AnyError> {
     tour(&repository, &cache).await?;
 
     let queries = repository.queries.load(Relaxed);
-    println!("\n{queries} queries for {} calls", cache.stats().totals.requests);
+    println!("\n{queries} queries for {} calls", cache.stats().total.requests);
     cache.close().await?;
     repository.pool.close().await;
     Ok(())

@@ -37,7 +37,7 @@ async fn uncached_neither_reads_nor_stores() {
 #[tokio::test]
 async fn the_order_of_adjustments_does_not_matter() {
     let (cache, runs) = (in_memory().await, Calls::new());
-    let (_, outcome) = cache.scope(count(1, &runs).with_outcome().uncached()).await.clone();
+    let (_, outcome) = cache.scope(count(1, &runs).with_outcome().uncached()).await;
     assert_eq!(source(outcome), Source::Bypass);
     let (_, outcome) = cache.scope(count(1, &runs).refreshed().with_outcome()).await;
     assert_eq!(source(outcome), Source::Loader);
@@ -83,4 +83,27 @@ async fn a_call_without_a_cache_is_a_bypass() {
     let runs = Calls::new();
     let (_, outcome) = count(77, &runs).with_outcome().await;
     assert!(matches!(source(outcome), Source::Bypass | Source::Loader));
+}
+
+#[tokio::test]
+async fn what_is_said_outside_holds_when_an_inner_call_was_none() {
+    let (cache, runs) = (in_memory().await, Calls::new());
+    let calls = async {
+        // No cached call: nothing takes what was said of it.
+        async {}.uncached().await;
+        count(1, &runs).await
+    };
+    let (_, outcome) = cache.scope(calls.with_outcome()).await;
+    assert_eq!(source(outcome), Source::Loader);
+}
+
+#[tokio::test]
+async fn what_is_said_outside_is_used_up_by_an_inner_call() {
+    let (cache, runs) = (in_memory().await, Calls::new());
+    let calls = async {
+        count(1, &runs).uncached().await;
+        count(1, &runs).await
+    };
+    let (nth, outcome) = cache.scope(calls.with_outcome()).await;
+    assert_eq!((nth, source(outcome)), (2, Source::Bypass));
 }

@@ -85,3 +85,13 @@ async fn a_bad_url_is_refused_without_showing_the_password() {
     let redis = tiercache::Redis::new("redis://user:hunter2@127.0.0.1:6379").unwrap();
     assert!(!format!("{redis:?}").contains("hunter2"));
 }
+
+#[tokio::test]
+async fn settings_that_leave_no_room_or_time_are_refused() {
+    use tiercache::Redis;
+    let error = Cache::builder().max_value_bytes(0).build().await.unwrap_err();
+    assert!(error.to_string().contains("max_value_bytes"), "{error}");
+    let redis = Redis::new("redis://127.0.0.1").unwrap().connect_timeout(Duration::ZERO);
+    let error = Cache::builder().l2(redis).build().await.unwrap_err();
+    assert!(error.to_string().contains("connect_timeout"), "{error}");
+}

@@ -316,6 +316,32 @@ mod arguments {
 }
 
 #[tokio::test]
+async fn an_error_may_borrow_and_is_then_not_shared() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Missing<'a>(&'a str);
+    #[cached]
+    async fn find<'a>(name: &'a str) -> Result<u64, Missing<'a>> {
+        if name.is_empty() { Err(Missing(name)) } else { Ok(name.len() as u64) }
+    }
+    in_a_cache(async {
+        assert_eq!(find("ada").await, Ok(3));
+        assert_eq!(find("").await, Err(Missing("")));
+    })
+    .await;
+}
+
+#[test]
+fn the_future_is_send_though_the_error_is_not() {
+    #[cached]
+    async fn find(id: u64) -> Result<u64, Box<dyn std::error::Error>> {
+        tokio::task::yield_now().await;
+        Ok(id)
+    }
+    fn assert_send(_: &impl Send) {}
+    assert_send(&find(1));
+}
+
+#[tokio::test]
 async fn arguments_of_every_kind_are_keys() {
     use arguments::*;
     in_a_cache(async {
@@ -438,7 +464,7 @@ fn the_future_is_send_when_the_bodys_is() {
     send(&bodies::borrows_a_local(1));
     send(&bodies::conditional(1));
     send(&bodies::is_send_as_its_body(1, Reader));
-    send(&arguments::borrowed("", &[], &Default::default(), [0; 3]));
+    send(&arguments::borrowed("", &[], &std::collections::BTreeMap::new(), [0; 3]));
     send(&hygiene::at(1));
 }
 

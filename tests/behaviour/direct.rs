@@ -81,3 +81,39 @@ async fn a_closed_cache_goes_on_from_memory_and_bodies() {
     assert_eq!(cache.get::<u64>(&key).await, None, "this process has forgotten it all the same");
     assert_eq!(cache.health().await.l2, tiercache::L2Health::Closed);
 }
+
+#[tokio::test]
+async fn what_get_accepts_does_not_depend_on_who_used_the_prefix_first() {
+    let policy = Policy::new().version(2);
+    let mut found = Vec::new();
+    for first in ["get", "set"] {
+        let (one, two) = two_instances().await;
+        let key = Key::new("versioned", &1).unwrap();
+        one.set(&key, &5_u64, &policy).await.unwrap();
+        if first == "set" {
+            two.set(&Key::new("versioned", &2).unwrap(), &5_u64, &policy).await.unwrap();
+        }
+        found.push(two.get::<u64>(&key).await);
+    }
+    assert_eq!(found, [None, None], "`get` is of version 0, as an empty policy is");
+}
+
+#[tokio::test]
+async fn prefixes_made_at_run_time_take_no_room_without_bound_and_work_all_the_same() {
+    const MANY: u64 = 3_000;
+    let (one, two) = two_instances().await;
+    let key = |tenant: u64| Key::new(format!("tenant:{tenant}"), &1).unwrap();
+    for tenant in 0..MANY {
+        one.set(&key(tenant), &tenant, &Policy::new()).await.unwrap();
+    }
+    let stats = one.stats();
+    assert!(stats.prefixes.len() < 2_000, "{}", stats.prefixes.len());
+    assert_eq!(stats.total.stores, MANY, "what has no numbers of its own is counted together");
+    assert_eq!(one.get::<u64>(&key(MANY - 1)).await, Some(MANY - 1));
+    assert_eq!(two.get::<u64>(&key(MANY - 1)).await, Some(MANY - 1));
+    one.invalidate_prefix(&format!("tenant:{}", MANY - 1)).await.unwrap();
+    assert_eq!(one.get::<u64>(&key(MANY - 1)).await, None);
+    one.invalidate(&key(MANY - 2)).await.unwrap();
+    assert_eq!(one.get::<u64>(&key(MANY - 2)).await, None);
+    assert_eq!(one.get::<u64>(&key(0)).await, Some(0));
+}

@@ -54,6 +54,7 @@ async fn the_key_shows_namespace_and_prefix_and_hides_the_argument() {
         token.len() as u64
     }
     let cache = tiercache::Cache::builder().namespace("shop").build().await.unwrap();
+    cache.scope(by_token("hunter2")).await;
     let key = cache.scope(async { by_token_entry("hunter2").key() }).await.unwrap();
     assert!(key.starts_with("shop:secret:") && key.len() == "shop:secret:".len() + 64, "{key}");
     assert!(!key.contains("hunter2"));

@@ -210,8 +210,10 @@ async fn a_pinned_identity_is_found_under_another_name() {
         }
     }
     let cache: Cache = in_memory().await;
+    cache.scope(before::old_name(1)).await;
     let old = cache.scope(async { before::old_name_entry(1).key() }).await.unwrap();
     tiercache::entry! { fn new_name_entry(id: u64) -> u64; id = "shop.renamed", prefix = "renamed" }
     let new = cache.scope(async { new_name_entry(1).key() }).await.unwrap();
     assert_eq!(old, new);
+    assert_eq!(cache.scope(async { new_name_entry(1).peek().await }).await, Some(1));
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod configuration;
 mod contexts;
+mod corners;
 mod direct;
 mod entries;
 mod flight;
@@ -11,6 +12,7 @@ mod install;
 mod invalidation;
 mod named;
 mod policy;
+mod races;
 mod statistics;
 mod tiers;
 mod values;

@@ -43,17 +43,16 @@ pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes)
 }
 
 /// Judges an `entry!`.
-pub(crate) fn declared(address: &Address, words: Words) -> Result<(Type, Paths, Settings, Key), Error> {
+pub(crate) fn declared(address: &Address, words: Words) -> Result<(Type, Settings, Key), Error> {
     // The reader has refused the options of functions.
-    let Words { literals, key, skip: _, cache_if: _, at: _, value: _, entry: _, krate, given: _, faults } = words;
+    let Words { literals, key, skip: _, cache_if: _, at: _, value: _, entry: _, krate: _, given: _, faults } = words;
     let mut errors = Errors::default();
     signature::address(&address.sig, &address.args, address.output.as_ref(), &mut errors);
     options::faults(faults, Place::Entry, &mut errors);
     let settings = options::settings(literals, &address.sig.ident, None, &mut errors);
     let key = key::of_address(key, &address.args, &mut errors);
-    let paths = Paths::new(krate.as_ref().map(|word| &word.value));
     match address.output.clone() {
-        Some(value) => errors.or((value, paths, settings, key)),
+        Some(value) => errors.or((value, settings, key)),
         None => errors.or(()).and_then(|()| Err(diag::address_of_nothing(&address.sig.ident))),
     }
 }

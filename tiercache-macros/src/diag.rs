@@ -127,7 +127,7 @@ pub(crate) fn unknown_argument(name: &Ident, known: &[String]) -> Error {
     let cure = match guess(&name_text, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "it has none".to_owned(),
-        None => format!("there are {}", quoted(known.iter().map(String::as_str))),
+        None => format!("it has {}", quoted(known.iter().map(String::as_str))),
     };
     at(name, format!("the function has no argument `{name_text}`: {cure}"))
 }
@@ -183,7 +183,7 @@ pub(crate) fn bad_duration(name: &Ident, value: impl ToTokens) -> Error {
 }
 
 pub(crate) fn zero_duration(name: &Ident, value: impl ToTokens) -> Error {
-    at(value, format!("a `{name}` of zero keeps nothing: give at least `\"1ms\"`, or remove `{name}`"))
+    at(value, format!("`{name}` of zero keeps nothing: give at least `\"1ms\"`, or remove `{name}`"))
 }
 
 pub(crate) fn longer_than_ttl(name: &Ident, value: impl ToTokens) -> Error {

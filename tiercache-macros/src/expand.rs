@@ -3,12 +3,14 @@
 //! Locals are hygienic (`mixed_site`), so that no argument can be mistaken for one; items are not, and have names that
 //! nobody writes.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Expr;
+use syn::token::Brace;
+use syn::{Expr, Type};
 
 use crate::item::{Boxed, Form, Function, span_of};
 use crate::model::{Cached, Companion, Place, Policy, Settings, Site, Types};
+use crate::names::Names;
 use crate::paths::{self, Paths, door, policy_const, site};
 
 // Input:
@@ -62,25 +64,28 @@ pub(crate) fn cached(model: &Cached) -> TokenStream {
 /// The statements of a cached function.
 fn statements(model: &Cached, async_span: Span) -> TokenStream {
     let Cached { paths, function, output, place, keep, companion: _ } = model;
-    let mixed = Span::mixed_site();
-    let door = door();
-    // A return type that cannot be kept is an error at the shape, which is to be shown at the type.
-    let shape = Ident::new("__shape", span_of(output).resolved_at(mixed));
+    // A return type that cannot be kept is an error of these statements, and is to be shown once, at the type.
+    let span = span_of(output).resolved_at(Span::mixed_site());
+    let door = door(span);
     let (items, lookup) = match place {
         Place::Own(own) => {
-            let (site, types, parts) = (site(), types(own), &own.parts);
-            (statics(paths, own), quote_spanned!(mixed=> #site.call(|| {}, #types, #shape)#(.part(#parts))*.look()))
+            let (site, types, parts) = (site(span), types(own), parts(own, span));
+            (statics(paths, own), quote_spanned!(span=> #site.call(|| {}, #types, __shape)#parts.look()))
         }
         Place::At(address) => {
             let private = paths.private();
-            (quote!(use #private as #door;), quote_spanned!(mixed=> #door::at(&#address, #shape).look()))
+            let at = span_of(address).resolved_at(Span::mixed_site());
+            let door = paths::door(at);
+            let at = quote_spanned!(at=> #door::at(&#address, __shape));
+            (quote!(use #private as #door;), quote_spanned!(span=> #at.look()))
         }
     };
-    let body = body(function, &shape, async_span);
+    let shape = shape(output, none_is_kept(place), span);
+    let body = body(function, span, async_span);
     let load = load(keep.as_ref(), async_span);
-    quote_spanned! {mixed=>
+    quote_spanned! {span=>
         #items
-        let #shape = #door::Returns::<#output>::NEW.shape();
+        let __shape = #shape;
         let __call = match #lookup {
             #door::Look::Hit(hit) => return hit,
             #door::Look::Miss(call) => call,
@@ -90,14 +95,27 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
     }
 }
 
+fn none_is_kept(place: &Place) -> bool {
+    matches!(place, Place::Own(site) if site.settings.policy.none_ttl.is_some())
+}
+
+/// What the function returns, found by type. An error that borrows cannot be shared between calls, which rustc would say too late.
+fn shape(output: &Type, none_is_kept: bool, span: Span) -> TokenStream {
+    let door = door(span);
+    let found = if Names::of(output).borrow() { quote!(unshared) } else { quote!(shape) };
+    let with_none = none_is_kept.then(|| quote_spanned!(span=> .with_none()));
+    quote_spanned!(span=> #door::Returns::<#output>::NEW.#found()#with_none)
+}
+
 /// The user's body. Its return type is given to rustc before it reads the first statement: without that, `?` and
 /// `Err(Box::new(e))` could not be inferred.
-fn body(function: &Function, shape: &Ident, async_span: Span) -> TokenStream {
-    let span = shape.span();
-    let (door, some) = (door(), paths::some(span));
+fn body(function: &Function, span: Span, async_span: Span) -> TokenStream {
+    let (door, some) = (door(span), paths::some(span));
     let mut tokens = quote_spanned!(async_span=> async move);
-    function.brace.surround(&mut tokens, |inside| {
-        inside.extend(quote_spanned!(span=> if let #some(ret) = #door::none(#shape) { return ret; }));
+    // The braces stand where the user's do, but are ours: the user's items would follow a statement of ours otherwise.
+    let brace = Brace(function.brace.span.join().resolved_at(Span::mixed_site()));
+    brace.surround(&mut tokens, |inside| {
+        inside.extend(quote_spanned!(span=> if let #some(ret) = #door::none(__shape) { return ret; }));
         function.body.to_tokens(inside);
     });
     tokens
@@ -115,7 +133,8 @@ fn load(keep: Option<&Expr>, async_span: Span) -> TokenStream {
 /// `use`, `const` and `static`: no user type is in any of them.
 fn statics(paths: &Paths, own: &Site) -> TokenStream {
     let Site { name, settings: Settings { prefix, id, policy }, types: _, parts: _ } = own;
-    let (door, site, policy_const) = (door(), site(), policy_const());
+    let call_site = Span::call_site();
+    let (door, site, policy_const) = (door(call_site), site(call_site), policy_const());
     let private = paths.private();
     let setters = setters(paths, policy);
     let id = id.iter();
@@ -147,9 +166,15 @@ fn setters(paths: &Paths, policy: &Policy) -> TokenStream {
     }
 }
 
+/// Each part of the key, at the span of its expression: that is where it is an error.
+fn parts(own: &Site, span: Span) -> TokenStream {
+    let parts = &own.parts;
+    quote_spanned!(span=> #(.part(#parts))*)
+}
+
 /// The names of the types that tell two instantiations apart.
 fn types(own: &Site) -> TokenStream {
-    let door = door();
+    let door = door(Span::call_site());
     let Types { params, anonymous } = &own.types;
     let params = match params.as_slice() {
         [] => None,
@@ -175,10 +200,16 @@ fn types(own: &Site) -> TokenStream {
 pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> TokenStream {
     let Companion { attrs, vis, name, generics, inputs, value, output, doc } = companion;
     let (params, _, predicates) = generics.split_for_impl();
-    let (door, site) = (door(), site());
-    let (items, types, parts) = (statics(paths, own), types(own), &own.parts);
+    // A type that cannot be stored is to be shown at the type.
+    let span = span_of(value).resolved_at(Span::mixed_site());
+    let site = site(span);
+    let (items, types, parts) = (statics(paths, own), types(own), parts(own, span));
     let (entry, doc) = (paths.entry(), doc.iter());
-    let check = output.iter().map(|output| quote!(let _ = #door::Returns::<#output>::NEW.shape().of::<#value>();));
+    let check = output.iter().map(|output| {
+        let shape = shape(output, false, span);
+        quote_spanned!(span=> let _ = #shape.of::<#value>();)
+    });
+    let address = quote_spanned!(span=> #site.address(|| {}, #types)#parts.entry());
     quote! {
         #(#[doc = #doc])*
         #(#attrs)*
@@ -186,7 +217,7 @@ pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> Tok
         #vis fn #name #params(#(#inputs),*) -> #entry<#value> #predicates {
             #items
             #(#check)*
-            #site.address(|| {}, #types)#(.part(#parts))*.entry()
+            #address
         }
     }
 }

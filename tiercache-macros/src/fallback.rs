@@ -17,6 +17,7 @@ pub(crate) fn cached(item: &TokenStream, error: &Error) -> TokenStream {
 pub(crate) fn declared(address: &Address, paths: &Paths, error: &Error) -> TokenStream {
     let Address { attrs, vis, sig, args: _, output, options: _ } = address;
     let errors = error.to_compile_error();
+    let Some(output) = output else { return errors };
     let Signature { ident, generics, inputs, .. } = sig;
     let (params, _, predicates) = generics.split_for_impl();
     let (entry, body) = (paths.entry(), paths::unimplemented());

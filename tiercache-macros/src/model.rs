@@ -123,9 +123,18 @@ pub(crate) fn stored(output: &Type) -> &Type {
 
 /// The expressions of `key = …`: of a tuple, each of its elements.
 pub(crate) fn expressions(key: Expr) -> Vec<Expr> {
-    match key {
-        Expr::Tuple(tuple) => tuple.elems.into_iter().collect(),
-        Expr::Paren(paren) => vec![*paren.expr],
+    match ungrouped(key) {
+        Expr::Tuple(tuple) => tuple.elems.into_iter().map(ungrouped).collect(),
+        Expr::Paren(paren) => vec![ungrouped(*paren.expr)],
         single => vec![single],
+    }
+}
+
+/// Without the invisible group that a `$key:expr` of `macro_rules!` comes in: rustc would not see it either, and read
+/// `&$key` as `(&a) + b`.
+fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        other => other,
     }
 }

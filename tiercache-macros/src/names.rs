@@ -40,6 +40,11 @@ impl Names {
         self.lifetimes.iter().any(|lifetime| name == lifetime)
     }
 
+    /// Whether anything borrowed is named: a lifetime other than `'static`.
+    pub(crate) fn borrow(&self) -> bool {
+        self.lifetimes.iter().any(|lifetime| lifetime != "static")
+    }
+
     fn read(&mut self, tokens: TokenStream, in_macro: bool) {
         let mut before = Before::Other;
         for token in tokens {

@@ -38,13 +38,13 @@ impl Paths {
 }
 
 /// The local name of [`Paths::private`]. Items are not hygienic, so it is one that nobody writes.
-pub(crate) fn door() -> Ident {
-    Ident::new("__tc", Span::call_site())
+pub(crate) fn door(span: Span) -> Ident {
+    Ident::new("__tc", span)
 }
 
 /// The name of the site, chosen as [`door`]'s.
-pub(crate) fn site() -> Ident {
-    Ident::new("__TC", Span::call_site())
+pub(crate) fn site(span: Span) -> Ident {
+    Ident::new("__TC", span)
 }
 
 /// The name of the site's policy, chosen as [`door`]'s.
@@ -54,7 +54,7 @@ pub(crate) fn policy_const() -> Ident {
 
 /// A duration, in seconds where it is whole ones.
 pub(crate) fn duration(duration: Duration) -> TokenStream {
-    let door = door();
+    let door = door(Span::call_site());
     if duration.subsec_nanos() == 0 {
         let secs = Literal::u64_unsuffixed(duration.as_secs());
         return quote!(#door::secs(#secs));

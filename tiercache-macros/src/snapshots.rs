@@ -14,7 +14,7 @@ fn cached(options: TokenStream, item: TokenStream, expected: &ExpectFile) {
 
 /// Options, parts of the key and types that no longer fit on one line have a line each.
 fn within(budget: usize, options: TokenStream, item: TokenStream, expected: &ExpectFile) {
-    let expanded: File = syn::parse2(crate::expand_cached(options, &item)).expect("the expansion is Rust");
+    let expanded: File = syn::parse2(crate::run::cached(options, &item)).expect("the expansion is Rust");
     expected.assert_eq(&prettyplease::unparse(&expanded));
     let lines = |item: TokenStream| {
         let file = syn::parse2(item).expect("the function is Rust");
@@ -25,7 +25,7 @@ fn within(budget: usize, options: TokenStream, item: TokenStream, expected: &Exp
 }
 
 fn entry(input: TokenStream, expected: &ExpectFile) {
-    let expanded: File = syn::parse2(crate::expand_entry(input)).expect("the expansion is Rust");
+    let expanded: File = syn::parse2(crate::run::declared(input)).expect("the expansion is Rust");
     expected.assert_eq(&prettyplease::unparse(&expanded));
 }
 

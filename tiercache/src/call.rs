@@ -129,37 +129,37 @@ impl<F: Future> Future for Adjusted<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let said = this.adjustment.take();
-        let waiting = said.is_some();
-        // What an outer adjusted call said and nobody took is taken by this one.
-        let outer = if waiting { CURRENT.with(RefCell::take) } else { None };
-        let mut inside = Inside { left: this.adjustment, waiting };
-        if let Some(said) = said {
-            CURRENT.with(|current| current.replace(Some(said.over(outer))));
-        }
-        let polled = this.call.poll(cx);
-        inside.leave();
-        polled
+        let _inside = Inside::enter(this.adjustment);
+        this.call.poll(cx)
     }
 }
 
-/// What was said and not yet taken is kept for the next poll, also when a poll panics.
+/// What is said of a call, from the beginning of a poll to its end.
 struct Inside<'a> {
-    left: &'a mut Option<Adjustment>,
-    waiting: bool,
+    said: &'a mut Option<Adjustment>,
+    /// What an outer adjusted call said and nobody has taken yet.
+    outer: Option<Adjustment>,
 }
 
-impl Inside<'_> {
-    fn leave(&mut self) {
-        if std::mem::take(&mut self.waiting) {
-            *self.left = CURRENT.with(RefCell::take);
-        }
+impl<'a> Inside<'a> {
+    fn enter(said: &'a mut Option<Adjustment>) -> Self {
+        let Some(inner) = said else { return Self { said, outer: None } };
+        let outer = CURRENT.with(RefCell::take);
+        CURRENT.with(|current| current.replace(Some(inner.clone().over(outer.clone()))));
+        Self { said, outer }
     }
 }
 
+/// Also when a poll panics: what a call has taken is used up, what nobody took holds for the next poll, here and outside.
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.leave();
+        if self.said.is_none() {
+            return;
+        }
+        match CURRENT.with(RefCell::take) {
+            Some(_) => CURRENT.with(|current| current.replace(self.outer.take())),
+            None => self.said.take(),
+        };
     }
 }
 

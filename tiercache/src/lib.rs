@@ -1,4 +1,61 @@
-//! Tiered caching for async Rust.
+//! Tiered caching for async Rust: annotate a function, and its results live in memory and in Redis.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tiercache::{Cache, cached};
+//!
+//! #[cached(ttl = 300, prefix = "user")]
+//! async fn user_name(id: u64) -> Result<String, std::io::Error> {
+//!     Ok(format!("user {id}")) // a query, usually
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cache = Cache::builder().default_ttl(Duration::from_secs(60)).build().await?;
+//! cache.install()?;
+//!
+//! assert_eq!(user_name(42).await?, "user 42"); // runs the body
+//! assert_eq!(user_name(42).await?, "user 42"); // does not
+//! user_name_entry(42).invalidate().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # The path of a call
+//!
+//! The arguments are hashed with SHA-256. L1, in this process, holds typed values: a hit decodes and allocates nothing. On a miss, one
+//! caller of all who want the same value looks in L2 and then runs the body; the others wait for it. What the body returns goes into L2 and
+//! then into L1, unless an invalidation came in between.
+//!
+//! # Where to look
+//!
+//! - [`cached`](macro@cached), the attribute, with every option; [`entry!`](macro@entry), an address declared by itself.
+//! - [`Cache`] and [`CacheBuilder`]: tiers, lives, named caches; [`Cache::from_env`].
+//! - [`Entry`], the typed address of one value: look, set, invalidate.
+//! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
+//! - [`Cache::stats`] and [`Cache::health`].
+//!
+//! # Concurrent calls on the same key
+//!
+//! One caller leads, the others wait. When the leader is dropped, panics, or was woken and then not polled for 100 ms, a waiter takes
+//! over; one that has waited for `wait_limit` (10 s) runs its own body. An error that is `Clone + Send + Sync + 'static` is shared with those
+//! who waited; otherwise each runs its own body at once. A function that calls itself with the same key runs its body instead of waiting for
+//! itself.
+//!
+//! # When another cache suits better
+//!
+//! | | |
+//! |---|---|
+//! | one process, one function, no Redis | `cached` |
+//! | a map with eviction that you call yourself | `moka`, `quick_cache`, `foyer` |
+//! | values that cannot be serialized | `moka` |
+
+#![cfg_attr(
+    not(all(
+        any(feature = "mini-moka", feature = "quick-cache"),
+        any(feature = "bincode", feature = "postcard", feature = "json"),
+        any(feature = "redis", feature = "test-util"),
+    )),
+    allow(dead_code, unused_imports, reason = "what a missing engine, codec or L2 leaves unused")
+)]
 
 mod cache;
 mod call;
@@ -24,7 +81,7 @@ mod value;
 #[path = "private/mod.rs"]
 pub mod __private;
 
-pub use cache::{Cache, CacheBuilder, Health, Keys, L2, L2Health, Named, Policy};
+pub use cache::{Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy};
 pub use call::{Adjusted, CallExt, Outcome, WithOutcome};
 pub use codec::Codec;
 pub use entry::Entry;
@@ -41,3 +98,8 @@ pub use store::redis::Redis;
 #[cfg(feature = "macros")]
 pub use tiercache_macros::{cached, entry};
 pub use value::{Cacheable, KeyPart};
+
+/// The examples of the README run as doc tests.
+#[cfg(all(doctest, feature = "macros", feature = "redis"))]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

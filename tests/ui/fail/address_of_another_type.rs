@@ -8,6 +8,5 @@ async fn find(id: u64) -> Result<u64, String> {
 }
 
 fn main() {
-    let _ = find_entry;
     let _ = user_entry("wrong");
 }

@@ -21,7 +21,7 @@ pub(crate) async fn profile_of(
             __TC_POLICY,
         )
         .id("shop.profile_of");
-    let __shape = __tc::Returns::<Found<UserProfile>>::NEW.shape();
+    let __shape = __tc::Returns::<Found<UserProfile>>::NEW.shape().with_none();
     let __call = match __TC
         .call(|| {}, &[], __shape)
         .part(&tenant.id)
@@ -63,5 +63,5 @@ pub(crate) fn profile_address(
         )
         .id("shop.profile_of");
     let _ = __tc::Returns::<Found<UserProfile>>::NEW.shape().of::<UserProfile>();
-    __TC.address::<UserProfile>(|| {}, &[]).part(&tenant.id).part(&&name.0).entry()
+    __TC.address(|| {}, &[]).part(&tenant.id).part(&&name.0).entry()
 }

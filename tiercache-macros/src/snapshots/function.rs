@@ -22,5 +22,5 @@ pub fn get_user_entry(id: u64) -> ::tiercache::Entry<User> {
     const __TC_POLICY: __tc::Policy = __tc::Policy::new().ttl(__tc::secs(300));
     static __TC: __tc::Site = __tc::Site::new("user", "get_user", __TC_POLICY);
     let _ = __tc::Returns::<Result<User, DbError>>::NEW.shape().of::<User>();
-    __TC.address::<User>(|| {}, &[]).part(&id).entry()
+    __TC.address(|| {}, &[]).part(&id).entry()
 }

@@ -49,9 +49,7 @@ where
     use ::tiercache::__private as __tc;
     static __TC: __tc::Site = __tc::Site::new("load", "load", __tc::Policy::new());
     let _ = __tc::Returns::<Result<Option<Row<K>>, Error>>::NEW.shape().of::<Row<K>>();
-    __TC.address::<
-            Row<K>,
-        >(|| {}, &[__tc::type_name::<fn(K, M)>(), __tc::type_name_of_val(&kind)])
+    __TC.address(|| {}, &[__tc::type_name::<fn(K, M)>(), __tc::type_name_of_val(&kind)])
         .part(&N)
         .part(&self.tenant)
         .part(&id)

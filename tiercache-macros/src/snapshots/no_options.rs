@@ -20,5 +20,5 @@ fn answer_entry() -> ::tiercache::Entry<u32> {
     use ::tiercache::__private as __tc;
     static __TC: __tc::Site = __tc::Site::new("answer", "answer", __tc::Policy::new());
     let _ = __tc::Returns::<u32>::NEW.shape().of::<u32>();
-    __TC.address::<u32>(|| {}, &[]).entry()
+    __TC.address(|| {}, &[]).entry()
 }

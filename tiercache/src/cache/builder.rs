@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
+use crate::coherence::watch::{Heed, Pulse, Watch};
 use crate::error::{Error, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
@@ -16,6 +17,7 @@ use crate::key::check_namespace;
 use crate::l1::L1;
 use crate::store::Store;
 
+use super::freshness::{Freshness, Judge};
 use super::named::{DEFAULT, Fallback, Named, NamedCache};
 use super::region::Regions;
 use super::{BEAT, Cache, Inner};
@@ -25,6 +27,8 @@ const DEFAULT_TTL: Duration = Duration::from_secs(300);
 /// An L1 copy's life when another tier has the value.
 const DEFAULT_L1_TTL: Duration = Duration::from_secs(60);
 const DEFAULT_L2_DEADLINE: Duration = Duration::from_millis(100);
+const DEFAULT_MAX_STALENESS: Duration = Duration::from_secs(2);
+const DEFAULT_DEGRADED_L1_TTL: Duration = Duration::from_secs(10);
 const DEFAULT_WAIT_LIMIT: Duration = Duration::from_secs(10);
 const DEFAULT_MAX_VALUE_BYTES: usize = 8 << 20;
 
@@ -50,7 +54,7 @@ impl fmt::Debug for L2 {
 #[cfg(feature = "redis")]
 impl From<crate::store::redis::Redis> for L2 {
     fn from(redis: crate::store::redis::Redis) -> Self {
-        Self::of(crate::store::redis::RedisStore::new(&redis))
+        Self { store: redis.into_store().map(|store| Arc::new(store) as Arc<dyn Store>) }
     }
 }
 
@@ -81,6 +85,9 @@ pub struct CacheBuilder {
     pub(super) l2_deadline: Option<Duration>,
     pub(super) wait_limit: Option<Duration>,
     pub(super) max_value_bytes: Option<usize>,
+    pub(super) max_staleness: Option<Duration>,
+    pub(super) degraded_l1_ttl: Option<Duration>,
+    pub(super) freshness: Freshness,
     pub(super) named: Vec<(String, Named)>,
 }
 
@@ -139,41 +146,77 @@ impl CacheBuilder {
         self
     }
 
+    /// How long an instance may serve from memory what another one has invalidated, even if every message about it is lost (2 s).
+    /// Usually it is milliseconds.
+    pub fn max_staleness(mut self, bound: Duration) -> Self {
+        self.max_staleness = Some(bound);
+        self
+    }
+
+    /// What is served from memory while L2 does not answer (what was proved fresh within `degraded_l1_ttl`).
+    pub fn freshness(mut self, freshness: Freshness) -> Self {
+        self.freshness = freshness;
+        self
+    }
+
+    /// How long ago something must have been proved fresh to be served while L2 does not answer (10 s).
+    pub fn degraded_l1_ttl(mut self, ttl: Duration) -> Self {
+        self.degraded_l1_ttl = Some(ttl);
+        self
+    }
+
     /// A named cache, for functions that say `cache = "…"`.
     pub fn named(mut self, name: impl Into<String>, named: Named) -> Self {
         self.named.push((name.into(), named));
         self
     }
 
-    /// Builds the cache and starts its I/O thread. Connects nowhere: an L2 that is down is used once it is up.
+    /// Builds the cache and starts its I/O thread. An L2 that is down costs at most `l2_deadline`, and is used once it is up.
     ///
     /// # Errors
     ///
     /// `ErrorKind::Config` for a bad setting, naming it and the cure; `ErrorKind::Io` if the system gives no thread.
-    #[allow(clippy::unused_async, reason = "part of the contract: tiers may need to be opened")]
     pub async fn build(self) -> Result<Cache> {
         let namespace = self.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.into());
         check_namespace(&namespace)?;
         let regions = self.regions()?;
         let deadline = positive("l2_deadline", self.l2_deadline.unwrap_or(DEFAULT_L2_DEADLINE))?;
         let wait_limit = positive("wait_limit", self.wait_limit.unwrap_or(DEFAULT_WAIT_LIMIT))?;
-        let io = Arc::new(Io::start()?);
+        let max_staleness = positive("max_staleness", self.max_staleness.unwrap_or(DEFAULT_MAX_STALENESS))?;
+        let max_value_bytes = self.max_value_bytes.unwrap_or(DEFAULT_MAX_VALUE_BYTES);
+        if max_value_bytes == 0 {
+            return Err(Error::config(
+                "a max_value_bytes of 0 leaves no room for any value in L2: leave L2 out instead",
+            ));
+        }
         let store = self.l2.map(|l2| l2.store).transpose()?;
+        let io = Arc::new(Io::start()?);
         let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, deadline));
+        let pulse = l2.as_ref().filter(|l2| l2.is_shared()).map(|_| Arc::new(Pulse::new(max_staleness)));
+        let judge = Judge {
+            pulse,
+            freshness: self.freshness,
+            degraded_l1_ttl: self.degraded_l1_ttl.unwrap_or(DEFAULT_DEGRADED_L1_TTL),
+        };
         let inner = Inner {
             stamps_key: format!("{namespace}:@groups").into(),
+            log: format!("{namespace}:@log"),
+            channel: format!("{namespace}:@bus"),
+            judge,
             namespace,
             regions,
             fence: Fence::new(),
             flights: start_flights(&io, wait_limit),
             io,
             l2,
-            max_value_bytes: self.max_value_bytes.unwrap_or(DEFAULT_MAX_VALUE_BYTES),
+            max_value_bytes,
             rejects: Reject::ALL.iter().map(|_| std::sync::atomic::AtomicU64::new(0)).collect(),
             notices: Mutex::default(),
             closed: AtomicBool::new(false),
         };
-        Ok(Cache { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        watch(&inner).await;
+        Ok(Cache { inner })
     }
 
     fn regions(&self) -> Result<Regions> {
@@ -200,6 +243,16 @@ fn positive(setting: &str, time: Duration) -> Result<Duration> {
         return Err(Error::config(format!("a {setting} of 0 leaves no time for anything: give it some")));
     }
     Ok(time)
+}
+
+/// Starts to watch for what other instances invalidate, if there may be any.
+async fn watch(inner: &Arc<Inner>) {
+    if let (Some(guard), Some(pulse)) = (&inner.l2, &inner.judge.pulse) {
+        let heed: Weak<dyn Heed> = Arc::<Inner>::downgrade(inner);
+        let mut watch = Watch::new(guard, &inner.log, &inner.channel, heed, pulse);
+        watch.beat().await;
+        guard.spawn(watch.run());
+    }
 }
 
 /// The flights, and the task that beats their clock while anyone waits.

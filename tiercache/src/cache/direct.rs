@@ -22,12 +22,13 @@ use super::write::set;
 impl Cache {
     /// The value of `key`, if a tier has it. Never loads, and is not counted as a request.
     ///
+    /// It looks as an empty [`Policy`] says: in the memory of the default cache, and for a value of version 0.
+    ///
     /// # Cancel safety
     ///
     /// Cancel safe.
     pub async fn get<T: Cacheable>(&self, key: &Key) -> Option<T> {
-        let region = self.direct_region(key.prefix());
-        peek(&Request::new(self, &region, *key.digest())).await.flatten()
+        peek(&self.request(key, &Policy::new())).await.flatten()
     }
 
     /// Stores a value that you have: L2 first, then memory. Loads under way keep nothing of what they have read.
@@ -115,12 +116,11 @@ impl Cache {
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let closed = match self.l2() {
+        // The I/O thread stays: callers that wait for another's load are let go by its beat.
+        match &self.inner.l2 {
             Some(guard) => guard.close().await,
             None => Ok(()),
-        };
-        self.inner.io.stop();
-        closed
+        }
     }
 
     /// The region of keys made by hand under `prefix`.

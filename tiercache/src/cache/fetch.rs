@@ -18,10 +18,23 @@ use super::request::Request;
 pub(super) enum Fetched {
     /// An envelope that holds, with its payload and the life left.
     Found { header: Header, bytes: Vec<u8>, payload_at: usize, life: Duration, stamps: Vec<Option<u64>> },
-    /// Nothing that can be used. The stamps of the groups, as they are.
-    Missing { stamps: Vec<Option<u64>> },
+    /// Nothing that can be used: nothing at all, or what was rejected. The stamps of the groups, as they are.
+    Missing { stamps: Vec<Option<u64>>, rejected: Option<Rejected> },
+    /// Another instance is loading it.
+    Leased,
+    /// It did not answer.
+    Unreachable,
     /// It was not asked, and nothing is to be stored in it.
     Unasked,
+}
+
+/// What is in the place of a value, and must make room for it.
+#[derive(Debug)]
+pub(super) enum Rejected {
+    /// Bytes that begin so.
+    Bytes(Arc<[u8]>),
+    /// Something that has no bytes.
+    WrongType,
 }
 
 /// A value out of L2, and what it took up there.
@@ -30,12 +43,9 @@ pub(super) struct Decoded<T> {
     pub(super) encoded: usize,
 }
 
-/// Reads L2. A function whose values do not come back from their codec is not looked up.
+/// Reads L2.
 pub(super) async fn fetch(request: &Request) -> Fetched {
-    let Some(guard) = request.cache.l2() else { return Fetched::Unasked };
-    if request.region.round_trips() == Some(false) {
-        return Fetched::Unasked;
-    }
+    let Some(guard) = request.l2() else { return Fetched::Unasked };
     let key = request.l2_key();
     let started = Instant::now();
     let reading = guard.read(Arc::clone(&key), request.cache.stamps_key(), request.region.groups.fields()).await;
@@ -49,22 +59,27 @@ fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Fetched {
         Ok(reading) => reading,
         Err(error) if error.kind() == ErrorKind::WrongType => {
             request.cache.count_reject(Reject::Foreign);
-            return Fetched::Missing { stamps: Vec::new() };
+            return Fetched::Missing { stamps: Vec::new(), rejected: Some(Rejected::WrongType) };
         }
-        Err(_) => return Fetched::Unasked,
+        Err(_) => return Fetched::Unreachable,
     };
-    let Some(found) = found else { return Fetched::Missing { stamps } };
+    let Some(found) = found else { return Fetched::Missing { stamps, rejected: None } };
+    if envelope::is_lease(&found.bytes) {
+        return Fetched::Leased;
+    }
     match accept(request, key, &found.bytes, &stamps) {
         Ok((header, payload_at)) => {
             let whole = Duration::from_millis(header.hard_ms);
             let life = found.remaining.map_or(whole, |remaining| remaining.min(whole));
             Fetched::Found { header, bytes: found.bytes, payload_at, life, stamps }
         }
-        Err(reject) => {
-            request.cache.count_reject(reject);
-            Fetched::Missing { stamps }
-        }
+        Err(reject) => rejected(request, reject, &found.bytes, stamps),
     }
+}
+
+fn rejected(request: &Request, reject: Reject, bytes: &[u8], stamps: Vec<Option<u64>>) -> Fetched {
+    request.cache.count_reject(reject);
+    Fetched::Missing { stamps, rejected: Some(Rejected::Bytes(envelope::token(bytes).into())) }
 }
 
 /// The header of bytes that are this very key's, and where their payload begins.
@@ -87,34 +102,14 @@ fn accept(request: &Request, key: &str, bytes: &[u8], stamps: &[Option<u64>]) ->
 }
 
 impl Fetched {
-    /// For a call that does not read: the stamps are to be fetched.
-    pub(super) fn stamps_only(request: &Request) -> Self {
-        let reads = request.cache.l2().is_some() && request.region.round_trips() != Some(false);
-        if reads { Self::Missing { stamps: Vec::new() } } else { Self::Unasked }
-    }
-
     /// The value, if there is one of this type; else what is known for the load that follows.
+    #[allow(clippy::result_large_err, reason = "both ways are usual, and on a path of microseconds")]
     pub(super) fn decode<T: Cacheable>(self, request: &Request) -> Result<(Decoded<T>, Duration), Self> {
         let Self::Found { header, bytes, payload_at, life, stamps } = self else { return Err(self) };
         match decode(&header, &bytes[payload_at..]) {
             Ok(value) => Ok((Decoded { value, encoded: bytes.len() - payload_at }, life)),
-            Err(reject) => {
-                request.cache.count_reject(reject);
-                Err(Self::Missing { stamps })
-            }
+            Err(reject) => Err(rejected(request, reject, &bytes, stamps)),
         }
-    }
-
-    /// The stamps an entry loaded from now on carries, made where there are none; `None` if nothing is to be stored in L2.
-    pub(super) async fn stamps(self, request: &Request) -> Option<Vec<(u64, u64)>> {
-        let (Self::Found { stamps, .. } | Self::Missing { stamps }) = self else { return None };
-        let groups = &request.region.groups;
-        let known: Option<Vec<u64>> = stamps.into_iter().collect();
-        if let Some(known) = known.filter(|known| !known.is_empty()) {
-            return Some(groups.stamped(&known));
-        }
-        let made = request.cache.l2()?.stamp(request.cache.stamps_key(), groups.fields()).await.ok()?;
-        Some(groups.stamped(&made))
     }
 }
 

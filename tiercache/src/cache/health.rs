@@ -76,7 +76,7 @@ impl Cache {
         if self.inner.closed.load(Ordering::Acquire) {
             return L2Health::Closed;
         }
-        let Some(guard) = self.l2() else { return L2Health::None };
+        let Some(guard) = &self.inner.l2 else { return L2Health::None };
         let (store, started) = (guard.describe(), Instant::now());
         match guard.ping().await {
             Ok(()) => L2Health::Up { store, took: started.elapsed() },

@@ -1,7 +1,7 @@
 //! The keys that L2 holds, page by page.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready as ready_with};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,6 +9,7 @@ use futures_core::Stream;
 
 use crate::coherence::groups::covers;
 use crate::error::Result;
+use crate::guard::Guard;
 use crate::store::Page;
 
 use super::Cache;
@@ -37,9 +38,12 @@ impl Keys {
     }
 
     fn ask(&self, cursor: u64) -> State {
-        let Some(guard) = self.cache.l2().cloned() else { return State::Over };
         let start = self.start();
-        State::Asking(Box::pin(async move { guard.scan(start, cursor).await }))
+        match self.cache.open_l2().map(Option::<&Guard>::cloned) {
+            Ok(Some(guard)) => State::Asking(Box::pin(async move { guard.scan(start, cursor).await })),
+            Ok(None) => State::Over,
+            Err(closed) => State::Asking(Box::pin(ready_with(Err(closed)))),
+        }
     }
 
     fn start(&self) -> String {

@@ -3,6 +3,8 @@
 mod builder;
 mod direct;
 mod fetch;
+mod fill;
+mod freshness;
 mod health;
 mod identity;
 mod invalidate;
@@ -22,6 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use builder::{CacheBuilder, L2};
+pub use freshness::Freshness;
 pub use health::{Health, L2Health};
 pub use keys::Keys;
 pub use named::Named;
@@ -35,12 +38,13 @@ pub(crate) use write::set;
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
 use crate::key::Digest;
 use crate::stats::{Stats, Tally};
 
+use freshness::Judge;
 use read::Shared;
 use region::Regions;
 
@@ -70,6 +74,9 @@ pub struct Cache {
 struct Inner {
     namespace: String,
     stamps_key: Arc<str>,
+    log: String,
+    channel: String,
+    judge: Judge,
     regions: Regions,
     fence: Fence,
     flights: Arc<Flights<Digest, Shared>>,
@@ -119,8 +126,7 @@ impl Cache {
 
     /// Drops everything in memory. L2 keeps what it has: the next calls read it there.
     pub fn clear_l1(&self) {
-        self.inner.fence.bump_epoch();
-        self.inner.regions.caches().for_each(|named| named.l1.clear());
+        self.inner.drop_everything();
     }
 
     fn rejected(&self) -> BTreeMap<&'static str, u64> {
@@ -139,13 +145,32 @@ impl Cache {
         &self.inner.fence
     }
 
+    #[inline]
+    fn judge(&self) -> &Judge {
+        &self.inner.judge
+    }
+
     fn flights(&self) -> &Arc<Flights<Digest, Shared>> {
         &self.inner.flights
     }
 
-    /// L2, unless there is none.
+    /// L2 for calls that can do without it: none if there is none, or if the cache is closed.
     fn l2(&self) -> Option<&Guard> {
-        self.inner.l2.as_ref()
+        self.open_l2().ok().flatten()
+    }
+
+    /// L2 for what is to reach it, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// `ErrorKind::NotInstalled` if the cache is closed.
+    fn open_l2(&self) -> Result<Option<&Guard>> {
+        match &self.inner.l2 {
+            Some(_) if self.inner.closed.load(Ordering::Acquire) => {
+                Err(Error::new(ErrorKind::NotInstalled, "the cache is closed"))
+            }
+            l2 => Ok(l2.as_ref()),
+        }
     }
 
     /// The key of the hash that holds the groups' stamps.
@@ -173,13 +198,11 @@ impl Cache {
         self.notice(text);
     }
 
-    /// Says why a value was not stored.
-    fn note_unstorable(&self, region: &Region, error: &Error) {
-        tracing::debug!(function = region.label(), %error, "not stored in L2");
-    }
-
     fn notice(&self, text: String) {
-        self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(text);
+        let mut notices = self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if notices.len() < MOST_NOTICES && !notices.contains(&text) {
+            notices.push(text);
+        }
     }
 }
 
@@ -197,6 +220,9 @@ impl Drop for Inner {
         self.io.stop();
     }
 }
+
+/// More than a person reads.
+const MOST_NOTICES: usize = 256;
 
 /// How often the flight's clock beats while anyone waits.
 const BEAT: Duration = Duration::from_millis(25);

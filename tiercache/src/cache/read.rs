@@ -10,12 +10,14 @@ use crate::flight::{Lead, Role, Turn};
 use crate::key::Digest;
 use crate::l1::{AnyEntry, Marks};
 use crate::stats::{Event, Source, Timed};
-use crate::time::Moment;
+use crate::time::{Moment, Proof};
 use crate::value::Cacheable;
-use crate::value::shape::{Kept, Shape, SharedError};
+use crate::value::shape::{Shape, SharedError, Split};
 
 use super::Cache;
 use super::fetch::{Fetched, fetch};
+use super::fill::{Asked, Fill, Patience, refill};
+use super::freshness::inside;
 use super::region::Region;
 use super::request::{Begun, Ending, Mode, Request};
 use super::write::{Fresh, promote, store};
@@ -34,9 +36,29 @@ impl Cache {
     /// Looks in L1: the entry, if it may be served.
     #[inline]
     pub(crate) fn look(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
-        let entry = region.named.l1.get(digest)?;
-        let marks = Marks { epoch: self.fence().epoch(), generation: region.generation() };
-        entry.is_fresh(Moment::now(), marks).then_some(entry)
+        let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
+        let fresh = entry.is_fresh(now, self.marks(region)) && self.judge().vouches(entry.proved(), Proof::at(now));
+        fresh.then_some(entry)
+    }
+
+    /// Whether a load's result may be had by who waited for it: it rests on what was true at its begin.
+    fn may_share(&self, shared: &Shared) -> bool {
+        match shared {
+            Shared::Value(entry) => self.judge().tolerates(entry.proved(), Proof::now()),
+            Shared::Error(_) => true,
+        }
+    }
+
+    /// The entry of L1, if it may be served while L2 does not answer.
+    fn tolerable(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
+        let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
+        let fresh = entry.is_fresh(now, self.marks(region)) && self.judge().tolerates(entry.proved(), Proof::at(now));
+        fresh.then_some(entry)
+    }
+
+    #[inline]
+    fn marks(&self, region: &Region) -> Marks {
+        Marks { epoch: self.fence().epoch(), generation: region.generation() }
     }
 }
 
@@ -84,7 +106,7 @@ where
         Role::Wait(wait) => match wait.await {
             Turn::Lead(lead) => Some(lead),
             Turn::Alone => None,
-            Turn::Shared(shared) => match joined::<S>(&shared) {
+            Turn::Shared(shared) => match joined::<S>(&shared).filter(|_| request.cache.may_share(&shared)) {
                 Some(output) => return (output, Source::Joined),
                 None => None,
             },
@@ -92,7 +114,7 @@ where
     };
     match lead {
         Some(lead) => lead_load::<S, F>(lead, request, body, keep).await,
-        None => (run::<S, F>(request, request.begin(), Fetched::Unasked, body, keep).await.0, Source::Loader),
+        None => (run::<S, F>(request, request.begin(), None, body, keep).await.0, Source::Loader),
     }
 }
 
@@ -125,20 +147,36 @@ where
             return (output, Source::L1, Some(shared));
         }
     }
-    let begun = request.begin();
-    let fetched = fetch(request).await;
-    let fetched = match fetched.decode::<S::Value>(request) {
-        Ok((stored, life)) => match S::output(stored.value.clone()) {
-            Some(output) => {
-                let entry = promote(request, begun, stored, life);
-                return (output, Source::L2, Some(Shared::Value(entry)));
+    let patience = Patience::new();
+    let (begun, fill) = loop {
+        let begun = request.begin();
+        let missing = match fetch(request).await.decode::<S::Value>(request) {
+            Err(Fetched::Unreachable) => {
+                if let Some(entry) = request.cache.tolerable(&request.region, &request.digest) {
+                    let shared = Shared::Value(entry);
+                    if let Some(output) = joined::<S>(&shared) {
+                        return (output, Source::L1, Some(shared));
+                    }
+                }
+                break (begun, None);
             }
-            // A kept absence under a function that has none: another function's, by a shared address.
-            None => Fetched::Unasked,
-        },
-        Err(missed) => missed,
+            Err(missing) => missing,
+            Ok((stored, life)) => match S::output(stored.value.clone()) {
+                Some(output) => {
+                    let entry = promote(request, begun, stored, life);
+                    return (output, Source::L2, Some(Shared::Value(entry)));
+                }
+                // A kept absence under a function that has none: another function's, by a shared address.
+                None => break (begun, None),
+            },
+        };
+        match missing.ask(request).await {
+            Asked::Granted(fill) => break (begun, Some(fill)),
+            Asked::Again if patience.pause(request).await => {}
+            Asked::Again | Asked::Refused => break (begun, None),
+        }
     };
-    let (output, shared) = run::<S, F>(request, begun, fetched, body, keep).await;
+    let (output, shared) = run::<S, F>(request, begun, fill, body, keep).await;
     (output, Source::Loader, shared)
 }
 
@@ -148,15 +186,19 @@ where
     S: Shape,
     F: Future<Output = S::Output>,
 {
+    // What loads under way have read is older than what this one will: none of them is kept, and nobody who comes now joins one.
+    request.cache.fence().bump(&request.digest, || {});
+    request.cache.flights().forget(&request.digest);
     let begun = request.begin();
-    run::<S, F>(request, begun, Fetched::stamps_only(request), body, keep).await.0
+    let fill = refill(request).await;
+    run::<S, F>(request, begun, fill, body, keep).await.0
 }
 
 /// Runs the body and keeps what it gives.
 async fn run<S, F>(
     request: &Request,
     begun: Begun,
-    fetched: Fetched,
+    fill: Option<Fill>,
     body: Pin<&mut F>,
     keep: impl Fn(&S::Value) -> bool,
 ) -> (S::Output, Option<Shared>)
@@ -165,23 +207,22 @@ where
     F: Future<Output = S::Output>,
 {
     let counters = &request.region.counters;
-    let stamps = fetched.stamps(request).await;
     let started = Instant::now();
-    let output = body.await;
+    let output = inside(begun.proved, body).await;
     let load_time = started.elapsed();
     counters.time(Timed::Load, load_time);
-    let value = match S::keep(&output) {
-        Kept::Failed => {
+    let value = match S::split(output) {
+        Split::Kept(value) => value,
+        Split::Failed(output) => {
             counters.count(Event::LoadError);
             let shared = S::share(&output).map(Shared::Error);
             return (output, shared);
         }
-        Kept::Value(value) => Some(value),
-        Kept::Absent => None,
     };
-    let keep = value.is_none_or(keep);
-    let fresh = Fresh { value, load_time, stamps, begun };
+    let keep = value.as_ref().is_none_or(keep);
+    let fresh = Fresh { value: value.as_ref(), load_time, fill, begun };
     let entry = store(request, fresh, keep).await;
+    let output = S::output(value).expect("a shape puts together what it took apart");
     (output, Some(Shared::Value(entry)))
 }
 

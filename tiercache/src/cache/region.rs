@@ -47,7 +47,8 @@ impl Region {
     /// Notes how the first value came back. Says whether this is news.
     pub(crate) fn note_round_trip(&self, works: bool) -> bool {
         let state = if works { PROVEN } else { BROKEN };
-        self.round_trip.swap(state, Ordering::Relaxed) != state
+        // Of two first values that are tried at once, the one that does not come back decides.
+        self.round_trip.fetch_max(state, Ordering::Relaxed) < state
     }
 
     /// Its name in logs and `health()`.
@@ -64,14 +65,22 @@ pub(crate) struct Spec<'a> {
     pub(crate) policy: &'a Policy,
 }
 
+/// Prefixes of hand-made keys may be made of user input: those that come when there are so many regions already have their numbers
+/// together.
+const MOST_REGIONS: usize = 1_024;
+/// Under this name, which no prefix has.
+const OTHERS: &str = "(others)";
+
 /// The regions of a cache, made when first used.
 #[derive(Debug)]
 pub(crate) struct Regions {
     caches: HashMap<String, Arc<NamedCache>>,
     default: Arc<NamedCache>,
     /// By site and named cache.
-    regions: RwLock<HashMap<(SiteDigest, usize), Arc<Region>>>,
+    made: RwLock<HashMap<(SiteDigest, usize), Arc<Region>>>,
     generations: Mutex<HashMap<String, Arc<AtomicU32>>>,
+    /// By named cache: what the prefixes without a region of their own have together.
+    others: Mutex<HashMap<usize, Arc<Region>>>,
     warned: AtomicBool,
 }
 
@@ -82,8 +91,9 @@ impl Regions {
         Self {
             caches: caches.chain([(DEFAULT.to_owned(), Arc::clone(&default))]).collect(),
             default,
-            regions: RwLock::default(),
+            made: RwLock::default(),
             generations: Mutex::default(),
+            others: Mutex::default(),
             warned: AtomicBool::new(false),
         }
     }
@@ -92,19 +102,43 @@ impl Regions {
     pub(crate) fn get(&self, spec: &Spec<'_>) -> Arc<Region> {
         let named = self.named(spec.policy.cache_name());
         let id = (spec.site, Arc::as_ptr(named).addr());
-        let regions = self.regions.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let regions = self.made.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(region) = regions.get(&id) {
             return Arc::clone(region);
         }
         drop(regions);
-        let mut regions = self.regions.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut regions = self.made.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if spec.function.is_none() && regions.len() >= MOST_REGIONS && !regions.contains_key(&id) {
+            drop(regions);
+            return self.passing(spec, named);
+        }
         Arc::clone(regions.entry(id).or_insert_with(|| Arc::new(self.make(spec, named))))
+    }
+
+    /// A region that nobody keeps: all but its prefix is that of all such regions of its named cache. So the invalidation of any
+    /// prefix is one of theirs: better too much.
+    fn passing(&self, spec: &Spec<'_>, named: &Arc<NamedCache>) -> Arc<Region> {
+        let mut others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let shared = others
+            .entry(Arc::as_ptr(named).addr())
+            .or_insert_with(|| Arc::new(self.make(&Spec { prefix: OTHERS, ..*spec }, named)));
+        Arc::new(Region {
+            prefix: spec.prefix.to_owned(),
+            function: None,
+            named: Arc::clone(named),
+            terms: spec.policy.terms(named),
+            counters: Arc::clone(&shared.counters),
+            groups: Groups::of(spec.prefix),
+            generation: Arc::clone(&shared.generation),
+            round_trip: AtomicU8::new(UNPROVEN),
+        })
     }
 
     /// All regions used so far.
     pub(crate) fn all(&self) -> Vec<Arc<Region>> {
-        let regions = self.regions.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        regions.values().cloned().collect()
+        let regions = self.made.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let others = self.others.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        regions.values().chain(others.values()).cloned().collect()
     }
 
     /// All named caches, the default one included.
@@ -112,10 +146,10 @@ impl Regions {
         self.caches.values()
     }
 
-    /// Makes every entry of the prefixes that `covers` stale in this process.
-    pub(crate) fn move_generations(&self, covers: impl Fn(&str) -> bool) {
+    /// Makes every entry of the prefixes that are `covered` stale in this process.
+    pub(crate) fn move_generations(&self, covered: impl Fn(&str) -> bool) {
         let generations = self.generations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (_, generation) in generations.iter().filter(|(prefix, _)| covers(prefix)) {
+        for (_, generation) in generations.iter().filter(|(prefix, _)| *prefix == OTHERS || covered(prefix)) {
             generation.fetch_add(1, Ordering::AcqRel);
         }
     }

@@ -3,9 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::coherence::fence::Place;
+use crate::guard::Guard;
 use crate::key::{Digest, l2_key};
 use crate::l1::Marks;
 use crate::stats::{Event, Source};
+use crate::time::{Moment, Proof};
 
 use super::Cache;
 use super::policy::Terms;
@@ -55,19 +57,27 @@ impl Request {
         l2_key(self.cache.namespace(), &self.region.prefix, &self.digest).into()
     }
 
+    /// L2, if the value may be in it: not where values do not come back from their codec.
+    pub(super) fn l2(&self) -> Option<&Guard> {
+        self.cache.l2().filter(|_| self.region.round_trips() != Some(false))
+    }
+
     /// This request's place at the fence, and the marks that an entry loaded from now on carries.
     pub(crate) fn begin(&self) -> Begun {
+        let at = Moment::now();
         let generation = self.region.generation();
         let place = self.cache.fence().take(&self.digest);
-        Begun { place, marks: Marks { epoch: place.epoch(), generation } }
+        Begun { at, place, marks: Marks { epoch: place.epoch(), generation }, proved: Proof::at(at) }
     }
 }
 
 /// What a load took before its first read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
+    pub(crate) at: Moment,
     pub(crate) place: Place,
     pub(crate) marks: Marks,
+    pub(crate) proved: Proof,
 }
 
 /// Counts how a request ends; one that is dropped before was abandoned.

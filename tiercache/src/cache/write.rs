@@ -13,15 +13,17 @@ use crate::value::Cacheable;
 use crate::value::print::print;
 
 use super::fetch::{Decoded, decode};
-use super::request::{Begun, Request};
+use super::fill::Fill;
+use super::invalidate::Local;
+use super::request::{Begun, Mode, Request};
 
 /// What a load gave.
 pub(super) struct Fresh<'a, T> {
     /// None is an absence.
     pub(super) value: Option<&'a T>,
     pub(super) load_time: Duration,
-    /// Without them nothing is stored in L2.
-    pub(super) stamps: Option<Vec<(u64, u64)>>,
+    /// Without it nothing is stored in L2.
+    pub(super) fill: Option<Fill>,
     pub(super) begun: Begun,
 }
 
@@ -33,32 +35,51 @@ struct Sealed {
 
 /// Keeps what a load gave, where its terms and `keep` say so; gives the entry that waiters share.
 pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, keep: bool) -> Arc<AnyEntry> {
-    let Fresh { value, load_time, stamps, begun } = fresh;
+    let Fresh { value, load_time, fill, begun } = fresh;
     let life = request.terms.life(value.is_some()).filter(|_| keep);
-    let Some(life) = life else { return entry(request, begun, value.cloned(), Duration::ZERO, 0) };
-    let now = Moment::now();
-    let sealed = stamps.and_then(|stamps| seal(request, value, life, load_time, stamps).ok());
-    let encoded = match &sealed {
-        Some(sealed) => sealed.encoded,
-        None => value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)),
+    let Some(life) = life else {
+        if request.mode == Mode::Refreshed {
+            // There is nothing new to put in the place of what the tiers hold, and that is known to be old.
+            let _ = request.cache.invalidate_in(&request.region, &request.digest).await;
+        }
+        return entry(request, begun, value.cloned(), Duration::ZERO, 0);
     };
-    if let Some(sealed) = sealed {
-        // Trouble of L2 is counted by the guard, and no trouble of the caller: the value is kept in memory alone.
-        let _ = send(request, sealed.bytes, life).await;
+    if !request.cache.fence().if_holds(&request.digest, begun.place, || {}) {
+        // Something newer is known, or was invalidated: for those who wait only.
+        return entry(request, begun, value.cloned(), Duration::ZERO, 0);
     }
+    let expires = Moment::now().after(life.min(request.terms.l1_ttl));
+    let (encoded, lost) = match fill {
+        None => (None, false),
+        Some(fill) => fill_l2(request, fill, value, life, load_time).await,
+    };
     request.region.counters.count(Event::Store);
-    let entry = AnyEntry::new(
-        value.cloned(),
-        now.after(life.min(request.terms.l1_ttl)),
-        begun.marks,
-        encoded,
-        &request.region.counters,
-    );
-    admit(request, begun, &entry);
+    let encoded = encoded.unwrap_or_else(|| value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)));
+    let entry = AnyEntry::new(value.cloned(), expires, (begun.marks, begun.proved), encoded, &request.region.counters);
+    if lost {
+        // The key was invalidated while the body ran, here or elsewhere: this value is the caller's alone, an older one nobody's.
+        request.cache.forget(&request.digest);
+    } else {
+        admit(request, begun, &entry);
+    }
     entry
 }
 
-/// Keeps in L1 what was found in L2, for no longer than it lives there.
+/// Fills L2: the encoded length, if there is one, and whether the right to fill was lost. Other trouble is counted, and no trouble
+/// of the caller: the value is then kept in memory alone.
+async fn fill_l2<T: Cacheable>(
+    request: &Request,
+    fill: Fill,
+    value: Option<&T>,
+    life: Duration,
+    load_time: Duration,
+) -> (Option<usize>, bool) {
+    let Ok(sealed) = seal(request, value, life, load_time, fill.stamps) else { return (None, false) };
+    let filled = timed(request, fill.lease.fill(sealed.bytes, life)).await;
+    (Some(sealed.encoded), matches!(filled, Ok(false)))
+}
+
+/// Keeps in L1 what was found in L2, for no longer than it lives there: its life there counts from before it was asked for.
 pub(super) fn promote<T: Cacheable>(
     request: &Request,
     begun: Begun,
@@ -72,33 +93,45 @@ pub(super) fn promote<T: Cacheable>(
 
 /// Stores a value that no load gave: L2 first, then L1.
 pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()> {
-    let life = request.terms.ttl;
+    let Request { cache, region, digest, terms, .. } = request;
+    // Loads under way read an older value: from here on they are not to keep it in L2, at the end not in L1.
+    cache.fence().bump(digest, || {});
     let begun = request.begin();
-    let mut encoded = print(value, false).map_or(0, |print| print.size);
-    let now = Moment::now();
-    if let Some(guard) = request.cache.l2() {
-        let groups = &request.region.groups;
-        let stamps = guard.stamp(request.cache.stamps_key(), groups.fields()).await?;
-        let sealed = seal(request, Some(value), life, Duration::ZERO, groups.stamped(&stamps))?;
-        encoded = sealed.encoded;
-        send(request, sealed.bytes, life).await?;
+    let life = terms.ttl.min(terms.l1_ttl);
+    let entry = |encoded| {
+        AnyEntry::new(Some(value.clone()), begun.at.after(life), (begun.marks, begun.proved), encoded, &region.counters)
+    };
+    // Not if something newer came while L2 was asked: nobody knows which of them it holds, so memory holds neither.
+    let put = |entry, holds| {
+        if holds { region.named.l1.insert(*digest, entry) } else { region.named.l1.remove(digest) }
+    };
+    match cache.open_l2()? {
+        None => {
+            let entry = entry(print(value, false).map_or(0, |print| print.size));
+            cache.fence().bump(digest, || put(entry, true));
+        }
+        Some(guard) => {
+            let stamps = guard.stamp(cache.stamps_key(), region.groups.fields()).await?;
+            let sealed = seal(request, Some(value), terms.ttl, Duration::ZERO, region.groups.stamped(&stamps))?;
+            let entry = entry(sealed.encoded);
+            // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
+            let unknown = Local::when_dropped(|| cache.forget(digest));
+            timed(request, guard.write(request.l2_key(), sealed.bytes, terms.ttl)).await?;
+            cache.tell_of(guard, digest).await?;
+            unknown.cancel();
+            cache.fence().supersede(digest, begun.place, |holds| put(entry, holds));
+        }
     }
-    request.region.counters.count(Event::Store);
-    // Loads under way read an older value: they are not to keep it.
-    request.cache.fence().bump(&request.digest, || {
-        let expires = now.after(life.min(request.terms.l1_ttl));
-        let entry = AnyEntry::new(Some(value.clone()), expires, begun.marks, encoded, &request.region.counters);
-        request.region.named.l1.insert(request.digest, entry);
-    });
-    request.cache.flights().forget(&request.digest);
+    region.counters.count(Event::Store);
+    cache.flights().forget(digest);
     Ok(())
 }
 
-async fn send(request: &Request, bytes: Vec<u8>, life: Duration) -> Result<()> {
-    let Some(guard) = request.cache.l2() else { return Ok(()) };
+/// A write to L2, timed and counted.
+async fn timed<T>(request: &Request, write: impl Future<Output = Result<T>>) -> Result<T> {
     let counters = &request.region.counters;
     let started = Instant::now();
-    let written = guard.write(request.l2_key(), bytes, life).await;
+    let written = write.await;
     counters.time(Timed::L2Write, started.elapsed());
     if written.is_err() {
         counters.count(Event::StoreFailed);
@@ -120,7 +153,7 @@ fn entry<T: Cacheable>(
     life: Duration,
     encoded: usize,
 ) -> Arc<AnyEntry> {
-    AnyEntry::new(value, Moment::now().after(life), begun.marks, encoded, &request.region.counters)
+    AnyEntry::new(value, begun.at.after(life), (begun.marks, begun.proved), encoded, &request.region.counters)
 }
 
 /// The envelope of a value.
@@ -150,7 +183,7 @@ fn seal<T: Cacheable>(
         seal_with(request, codec, &header, value)
     });
     if let Err(error) = &sealed {
-        request.cache.note_unstorable(&request.region, error);
+        tracing::debug!(function = request.region.label(), %error, "not stored in L2");
     }
     sealed
 }

@@ -32,6 +32,11 @@ mod tests;
 const MAGIC: [u8; 2] = [0x74, 0xc7];
 const FORMAT: u8 = 1;
 const ABSENT: u8 = 1;
+/// In the place of the format: no envelope, but the lease of one who loads it.
+const LEASE: u8 = 0;
+const LEASE_LENGTH: usize = MAGIC.len() + 1 + 8;
+/// A header with its nonce, and a little more.
+const TOKEN: usize = 128;
 /// Up to the number of stamps.
 const FIXED: usize = 82;
 /// Length and checksum.
@@ -60,6 +65,24 @@ pub(crate) struct Header {
     pub(crate) nonce: u64,
     /// The groups that the value belongs to, by hash, and their stamps when it was loaded.
     pub(crate) stamps: Vec<(u64, u64)>,
+}
+
+/// What stands in the place of a value while it is loaded: magic, a format of its own, and who loads it.
+pub(crate) fn lease(nonce: u64) -> Vec<u8> {
+    let mut marker = MAGIC.to_vec();
+    marker.push(LEASE);
+    marker.extend_from_slice(&nonce.to_le_bytes());
+    marker
+}
+
+/// Whether these bytes are a lease.
+pub(crate) fn is_lease(bytes: &[u8]) -> bool {
+    bytes.len() == LEASE_LENGTH && bytes.starts_with(&MAGIC) && bytes.get(MAGIC.len()) == Some(&LEASE)
+}
+
+/// As much of stored bytes as tells them from any others: of an envelope, its header with the nonce.
+pub(crate) fn token(bytes: &[u8]) -> &[u8] {
+    bytes.get(..TOKEN).unwrap_or(bytes)
 }
 
 /// What stands in an envelope for the L2 key.

@@ -3,10 +3,8 @@
 //! A load takes its place at the fence before its first read. An invalidation bumps first and removes second; a fill
 //! compares and inserts in one step. So whatever a load read, if an invalidation came between, it is not kept.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use crate::key::Digest;
+use crate::sync::{AtomicU32, Mutex, Ordering};
 
 const GROUPS: usize = 256;
 const STRIPES_IN_GROUP: usize = 256;
@@ -69,6 +67,16 @@ impl Fence {
         });
     }
 
+    /// Makes every load of `key` under way miss its fill, and runs `put` with whether nothing that concerns `key` was invalidated
+    /// since `place` was taken, in one step.
+    pub(crate) fn supersede(&self, key: &Digest, place: Place, put: impl FnOnce(bool)) {
+        self.with_stripe(key, |stripe| {
+            let holds = *stripe == place.stripe && self.epoch() == place.epoch;
+            *stripe = stripe.wrapping_add(1);
+            put(holds);
+        });
+    }
+
     /// Makes every entry stale and every load under way miss its fill.
     pub(crate) fn bump_epoch(&self) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
@@ -116,6 +124,17 @@ mod tests {
         let place = fence.take(&digest(1));
         fence.bump(&digest(2), || {});
         assert!(fence.if_holds(&digest(1), place, || {}));
+    }
+
+    #[test]
+    fn what_supersedes_loads_is_itself_stopped_by_an_invalidation() {
+        let fence = Fence::new();
+        let place = fence.take(&digest(1));
+        fence.supersede(&digest(1), place, |holds| assert!(holds));
+        assert!(!fence.if_holds(&digest(1), place, || panic!("filled")));
+        let place = fence.take(&digest(1));
+        fence.bump(&digest(1), || {});
+        fence.supersede(&digest(1), place, |holds| assert!(!holds));
     }
 
     #[test]

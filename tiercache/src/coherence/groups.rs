@@ -48,8 +48,13 @@ impl Groups {
     }
 }
 
-/// The first 8 bytes of the SHA-256 of the field.
-fn hash(field: &str) -> u64 {
+/// The hash of a prefix's group.
+pub(crate) fn prefix_hash(prefix: &str) -> u64 {
+    hash(&format!("{PREFIX}{prefix}"))
+}
+
+/// What stands for a field in news and in entries: the first 8 bytes of its SHA-256.
+pub(crate) fn hash(field: &str) -> u64 {
     let digest: [u8; 32] = Sha256::digest(field).into();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);

@@ -2,3 +2,6 @@
 
 pub(crate) mod fence;
 pub(crate) mod groups;
+pub(crate) mod lease;
+pub(crate) mod news;
+pub(crate) mod watch;

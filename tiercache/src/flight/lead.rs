@@ -7,13 +7,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use crate::sync::{AtomicBool, Mutex, Ordering, thread_local};
+use crate::sync::{Mutex, thread_local};
 
+use super::pulse::Pulse;
 use super::slot::Slot;
 use super::{Flights, lock};
 
 thread_local! {
     /// The slots whose loads are being polled on this thread, by address, the innermost last.
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no const")]
     static STACK: RefCell<Vec<usize>> = RefCell::new(Vec::new());
 }
 
@@ -39,12 +41,12 @@ impl<K: Hash + Eq + Clone, V: Clone> Lead<K, V> {
     /// Runs a part of the load. What it awaits is watched: if it is woken and not polled again, a waiter takes over.
     pub(crate) async fn drive<F: Future>(&self, mut load: Pin<&mut F>) -> F::Output {
         // If the lead has been lost, there is nobody to be watched for.
-        let flag = self.slot.woken_flag(self.id).unwrap_or_else(|| Arc::new(AtomicBool::new(false)));
-        let watch = Arc::new(Watch { flag, task: Mutex::new(Waker::noop().clone()) });
+        let pulse = self.slot.pulse(self.id).unwrap_or_else(|| Arc::new(Pulse::new()));
+        let watch = Arc::new(Watch { pulse, task: Mutex::new(Waker::noop().clone()) });
         let waker = Waker::from(Arc::clone(&watch));
         poll_fn(move |cx| {
-            watch.polled(cx.waker());
-            let _inside = Inside::enter(&self.slot);
+            watch.keep(cx.waker());
+            let _inside = Inside::enter(&self.slot, &watch.pulse);
             load.as_mut().poll(&mut Context::from_waker(&waker))
         })
         .await
@@ -70,17 +72,20 @@ impl<K: Hash + Eq + Clone, V: Clone> Drop for Lead<K, V> {
 
 /// The waker that a leader's load sees: notes that it was woken, and wakes the task.
 struct Watch {
-    flag: Arc<AtomicBool>,
+    pulse: Arc<Pulse>,
     task: Mutex<Waker>,
 }
 
 impl Watch {
-    fn polled(&self, waker: &Waker) {
+    /// Wakes this task from now on.
+    fn keep(&self, waker: &Waker) {
         let mut task = lock(&self.task);
         if !task.will_wake(waker) {
-            task.clone_from(waker);
+            let old = std::mem::replace(&mut *task, waker.clone());
+            // Dropping a waker may drop its task, and with that whatever the task holds.
+            drop(task);
+            drop(old);
         }
-        self.flag.store(false, Ordering::Release);
     }
 }
 
@@ -90,24 +95,28 @@ impl Wake for Watch {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.flag.store(true, Ordering::Release);
+        self.pulse.wake();
         let task = lock(&self.task).clone();
         task.wake();
     }
 }
 
-/// This thread is inside a slot's load, until dropped.
-struct Inside;
+/// This thread polls a slot's load, until dropped.
+struct Inside<'a> {
+    pulse: &'a Pulse,
+}
 
-impl Inside {
-    fn enter<V>(slot: &Arc<Slot<V>>) -> Self {
+impl<'a> Inside<'a> {
+    fn enter<V>(slot: &Arc<Slot<V>>, pulse: &'a Pulse) -> Self {
         STACK.with(|stack| stack.borrow_mut().push(Arc::as_ptr(slot).addr()));
-        Self
+        pulse.begin_poll();
+        Self { pulse }
     }
 }
 
-impl Drop for Inside {
+impl Drop for Inside<'_> {
     fn drop(&mut self) {
+        self.pulse.end_poll();
         STACK.with(|stack| stack.borrow_mut().pop());
     }
 }

@@ -8,7 +8,10 @@
 //! clock. That, and `crate::sync`, let a model checker run this code as it is.
 
 mod lead;
+mod pulse;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 use std::collections::HashMap;
@@ -87,6 +90,15 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
     /// Later callers of `key` begin a load of their own; those who wait already still get this one's result.
     pub(crate) fn forget(&self, key: &K) {
         lock(self.shard(key)).remove(key);
+    }
+
+    /// [`Flights::forget`] for every key.
+    pub(crate) fn forget_all(&self) {
+        for shard in &self.shards {
+            // Dropped outside of the lock.
+            let forgotten = std::mem::take(&mut *lock(shard));
+            drop(forgotten);
+        }
     }
 
     /// One beat of the clock: takes loads from leaders that were woken and not polled, and lets go of waiters that have waited

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::sync::Mutex;
 
 use super::lock;
+use super::pulse::Pulse;
 
 /// The id of the caller that made the slot.
 pub(super) const FIRST: u64 = 0;
@@ -17,12 +18,13 @@ pub(super) struct Slot<V> {
 
 struct State<V> {
     phase: Phase<V>,
-    leader: u64,
-    /// Set while the leader has been woken and not yet polled.
-    woken: Arc<AtomicBool>,
-    /// How many sweeps have found it so.
-    unpolled: u32,
+    /// None while the lead is free: the first waiter that looks takes it.
+    leader: Option<u64>,
+    /// Whether the leader still comes when it is woken; while the lead is free, the waiter called last.
+    pulse: Arc<Pulse>,
     waiters: BTreeMap<u64, Waiter>,
+    /// The waiter called last to take a free lead. The next to be called is the one after it, in a ring.
+    called: u64,
     next_id: u64,
     /// Whether the sweep looks at this slot.
     watched: bool,
@@ -59,10 +61,10 @@ impl<V: Clone> Slot<V> {
     pub(super) fn new() -> Self {
         let state = State {
             phase: Phase::Running,
-            leader: FIRST,
-            woken: Arc::new(AtomicBool::new(false)),
-            unpolled: 0,
+            leader: Some(FIRST),
+            pulse: Arc::new(Pulse::new()),
             waiters: BTreeMap::new(),
+            called: FIRST,
             next_id: FIRST + 1,
             watched: false,
         };
@@ -92,14 +94,22 @@ impl<V: Clone> Slot<V> {
         if let Phase::Ended(value) = &state.phase {
             return Seen::Ended(value.clone());
         }
-        if state.leader == id {
-            return Seen::Leading;
-        }
+        let free = state.leader.is_none();
         match state.waiters.get_mut(&id) {
             None => Seen::Dismissed,
+            Some(_) if free => {
+                let waiter = state.lead(id);
+                drop(state);
+                // Not under the lock, as in `leave`.
+                drop(waiter);
+                Seen::Leading
+            }
             Some(waiter) => {
                 if !waiter.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                    waiter.waker = Some(waker.clone());
+                    let old = waiter.waker.replace(waker.clone());
+                    // Not under the lock, as in `leave`.
+                    drop(state);
+                    drop(old);
                 }
                 Seen::Pending
             }
@@ -109,37 +119,38 @@ impl<V: Clone> Slot<V> {
     /// Caller `id` goes away: a waiter is struck off, a leader hands over. Says whether nobody is left.
     pub(super) fn leave(&self, id: u64) -> bool {
         let mut state = lock(&self.state);
-        state.waiters.remove(&id);
-        if state.leader != id || !matches!(state.phase, Phase::Running) {
-            return false;
-        }
-        let woken = state.promote();
-        let nobody = woken.is_none();
+        let waiter = state.waiters.remove(&id);
+        let heir = state.pass_on(id);
+        let nobody = matches!(state.phase, Phase::Running) && state.leader.is_none() && state.waiters.is_empty();
         if nobody {
             state.phase = Phase::Ended(None);
         }
         drop(state);
-        wake(woken.flatten());
+        // Not under the lock: its waker may be the last to hold a task, and with that another waiter of this slot.
+        drop(waiter);
+        wake(heir);
         nobody
     }
 
     /// Ends the load and wakes all waiters. One who has lost the lead ends it only with a value: that is as good as another's.
     pub(super) fn end(&self, id: u64, value: Option<V>) {
         let mut state = lock(&self.state);
-        let may_end = state.leader == id || value.is_some();
+        let may_end = state.leader == Some(id) || value.is_some();
         if !may_end || !matches!(state.phase, Phase::Running) {
             return;
         }
         state.phase = Phase::Ended(value);
         let waiters = std::mem::take(&mut state.waiters);
         drop(state);
-        waiters.into_values().for_each(|waiter| wake(waiter.waker));
+        for waiter in waiters.into_values() {
+            wake(waiter.waker);
+        }
     }
 
-    /// The flag that leader `id` sets when it is woken; `None` if it leads no longer.
-    pub(super) fn woken_flag(&self, id: u64) -> Option<Arc<AtomicBool>> {
+    /// Where leader `id` shows that it still comes; `None` if it leads no longer.
+    pub(super) fn pulse(&self, id: u64) -> Option<Arc<Pulse>> {
         let state = lock(&self.state);
-        (state.leader == id).then(|| Arc::clone(&state.woken))
+        (state.leader == Some(id)).then(|| Arc::clone(&state.pulse))
     }
 
     /// One beat: says whether the slot is still to be watched.
@@ -149,8 +160,8 @@ impl<V: Clone> Slot<V> {
             return false;
         }
         let mut wakers = state.dismiss(wait_limit);
-        if state.leader_is_idle(leader_patience) {
-            wakers.extend(state.promote().flatten());
+        if state.pulse.beat() > leader_patience {
+            wakers.extend(state.depose());
         }
         // A leader nobody waits for harms nobody.
         let watched = !state.waiters.is_empty();
@@ -162,37 +173,54 @@ impl<V: Clone> Slot<V> {
 }
 
 impl<V> State<V> {
-    /// Makes the first waiter the leader: its waker, if it has been polled; `None` if there is no waiter.
-    fn promote(&mut self) -> Option<Option<Waker>> {
-        let (id, waiter) = self.waiters.pop_first()?;
-        self.leader = id;
-        // A flag of its own: the old leader may still be woken. Woken, and not yet polled.
-        self.woken = Arc::new(AtomicBool::new(true));
-        self.unpolled = 0;
-        Some(waiter.waker)
+    /// Waiter `id` takes the lead.
+    fn lead(&mut self, id: u64) -> Option<Waiter> {
+        self.leader = Some(id);
+        // However late it comes, it has all of a leader's patience.
+        self.pulse = Arc::new(Pulse::called());
+        self.waiters.remove(&id)
     }
 
-    fn leader_is_idle(&mut self, patience: u32) -> bool {
-        if !self.woken.load(Ordering::Acquire) {
-            self.unpolled = 0;
-            return false;
+    /// Calls the next waiter if `id` leads, or has been called to and has not come.
+    fn pass_on(&mut self, id: u64) -> Option<Waker> {
+        if self.leader == Some(id) {
+            self.leader = None;
+            return self.call();
         }
-        self.unpolled += 1;
-        self.unpolled > patience && !self.waiters.is_empty()
+        if self.leader.is_none() && self.called == id { self.call() } else { None }
     }
 
-    /// Strikes off the waiters that have waited too long.
+    /// Whoever is to lead does not come: calls the next waiter, if there is one.
+    fn depose(&mut self) -> Option<Waker> {
+        if self.waiters.is_empty() {
+            return None;
+        }
+        self.leader = None;
+        self.call()
+    }
+
+    /// Calls the waiter after the one called last: its waker, if it waits to be woken.
+    fn call(&mut self) -> Option<Waker> {
+        // Another one: the old leader may still be woken.
+        self.pulse = Arc::new(Pulse::called());
+        let next = self.waiters.range(self.called + 1..).next().or_else(|| self.waiters.first_key_value());
+        self.called = *next?.0;
+        self.waiters.get_mut(&self.called)?.waker.take()
+    }
+
+    /// Strikes off the waiters that have waited too long; while the lead is free, they are called to it instead.
     fn dismiss(&mut self, wait_limit: u32) -> Vec<Waker> {
-        let mut dismissed = Vec::new();
+        let free = self.leader.is_none();
+        let mut wakers = Vec::new();
         self.waiters.retain(|_, waiter| {
             waiter.sweeps += 1;
-            let stays = waiter.sweeps <= wait_limit;
-            if !stays {
-                dismissed.extend(waiter.waker.take());
+            let is_late = waiter.sweeps > wait_limit;
+            if is_late {
+                wakers.extend(waiter.waker.take());
             }
-            stays
+            free || !is_late
         });
-        dismissed
+        wakers
     }
 }
 

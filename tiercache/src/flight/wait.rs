@@ -21,7 +21,7 @@ pub(crate) enum Turn<K: Hash + Eq + Clone, V: Clone> {
 
 /// Waits for another caller's load.
 ///
-/// Cancel safe: dropped, it is struck off; if the lead had just passed to it, the lead passes on.
+/// Cancel safe: dropped, it is struck off; if it was called to take over, another is called.
 pub(crate) struct Wait<K: Hash + Eq + Clone, V: Clone> {
     flights: Arc<Flights<K, V>>,
     key: K,
@@ -57,7 +57,7 @@ impl<K: Hash + Eq + Clone + Unpin, V: Clone> Future for Wait<K, V> {
 
 impl<K: Hash + Eq + Clone, V: Clone> Drop for Wait<K, V> {
     fn drop(&mut self) {
-        // Leaving as a leader that never led passes the lead on.
+        // Who was called to lead, and leaves instead, passes that on.
         if !self.over && self.slot.leave(self.id) {
             self.flights.retire(&self.key, &self.slot);
         }

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub(crate) use io::Io;
+use tokio::task::AbortHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Page, Reading, Store};
+use crate::store::{Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
 
 /// L2, guarded. Cheap to clone.
 #[derive(Clone)]
@@ -41,6 +42,38 @@ impl Guard {
         self.run(move |store| async move { store.write(&key, bytes, life).await }).await
     }
 
+    /// See [`Store::claim`]. What `then` makes of the answer is dropped if the caller is gone by then.
+    pub(crate) async fn claim<T: Send + 'static>(
+        &self,
+        key: Arc<str>,
+        lease: Arc<[u8]>,
+        life: Duration,
+        then: impl FnOnce(Option<Vec<u8>>) -> T + Send + 'static,
+    ) -> Result<T> {
+        self.run(move |store| async move { store.claim(&key, &lease, life).await.map(then) }).await
+    }
+
+    /// See [`Store::swap`]. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn swap(
+        &self,
+        key: Arc<str>,
+        expected: Arc<[u8]>,
+        bytes: Vec<u8>,
+        life: Duration,
+    ) -> Result<bool> {
+        self.run(move |store| async move { store.swap(&key, &expected, bytes, life).await }).await
+    }
+
+    /// See [`Store::extend`].
+    pub(crate) async fn extend(&self, key: Arc<str>, expected: Arc<[u8]>, life: Duration) -> Result<bool> {
+        self.run(move |store| async move { store.extend(&key, &expected, life).await }).await
+    }
+
+    /// See [`Store::release`]. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn release(&self, key: Arc<str>, expected: Arc<[u8]>) -> Result<bool> {
+        self.run(move |store| async move { store.release(&key, &expected).await }).await
+    }
+
     /// See [`Store::remove`]. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn remove(&self, keys: Vec<String>) -> Result<()> {
         self.run(move |store| async move { store.remove(&keys).await }).await
@@ -57,9 +90,36 @@ impl Guard {
         self.run(move |store| async move { store.groups(&stamps_key).await }).await
     }
 
-    /// See [`Store::unstamp`]. Once begun it goes on, also when the caller is dropped.
-    pub(crate) async fn unstamp(&self, stamps_key: Arc<str>, groups: Vec<String>) -> Result<()> {
-        self.run(move |store| async move { store.unstamp(&stamps_key, &groups).await }).await
+    /// Removes keys and stamps; where there are other instances, tells them. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn invalidate(&self, keys: Vec<String>, stamps: Stamps, tell: Tell) -> Result<()> {
+        self.run(move |store| async move {
+            if let Some(shared) = store.shared() {
+                return shared.invalidate(&keys, &stamps, &tell).await;
+            }
+            store.remove(&keys).await?;
+            store.unstamp(&stamps.key, &stamps.groups).await
+        })
+        .await
+    }
+
+    /// Whether there may be other instances.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inner.store.shared().is_some()
+    }
+
+    /// See [`Shared::append`].
+    pub(crate) async fn append(&self, log: Arc<str>, message: Vec<u8>) -> Result<String> {
+        self.run(move |store| async move { shared(&*store)?.append(&log, message).await }).await
+    }
+
+    /// See [`Shared::read_log`].
+    pub(crate) async fn read_log(&self, log: Arc<str>, from: String, count: usize) -> Result<Vec<(String, Vec<u8>)>> {
+        self.run(move |store| async move { shared(&*store)?.read_log(&log, &from, count).await }).await
+    }
+
+    /// See [`Shared::listen`].
+    pub(crate) async fn listen(&self, channel: &str, hear: Hear, joined: Joined) -> Result<()> {
+        shared(&*self.inner.store)?.listen(channel, hear, joined).await
     }
 
     /// See [`Store::scan`].
@@ -75,6 +135,17 @@ impl Guard {
     /// See [`Store::close`].
     pub(crate) async fn close(&self) -> Result<()> {
         self.run(|store| async move { store.close().await }).await
+    }
+
+    /// Waits, by the clock of the cache's own thread: the user's may be paused.
+    pub(crate) async fn pause(&self, time: Duration) {
+        // The thread ends with the cache; then there is nothing to wait for.
+        let _ = self.inner.io.spawn(tokio::time::sleep(time)).await;
+    }
+
+    /// Runs `task` on the cache's own thread.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.inner.io.spawn(task).abort_handle()
     }
 
     pub(crate) fn describe(&self) -> String {
@@ -105,6 +176,10 @@ impl Guard {
         }
         result
     }
+}
+
+fn shared(store: &dyn Store) -> Result<&dyn Shared> {
+    store.shared().ok_or_else(|| Error::new(ErrorKind::Protocol, "this L2 has one user and no news"))
 }
 
 impl fmt::Debug for Guard {

@@ -18,6 +18,11 @@ impl Digest {
         Self(bytes)
     }
 
+    /// A digest that another instance has told of.
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     #[cfg(test)]
     pub(crate) fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::AcqRel};
 
 use crate::stats::{Counters, Event};
-use crate::time::Moment;
+use crate::time::{Moment, Proof};
 
 /// What an entry costs beside its value and key: the entry's own fields, two reference counts, the engine's node.
 const OVERHEAD: usize = 160;
@@ -25,6 +25,7 @@ pub(crate) struct Marks {
 pub(crate) struct Entry<V: ?Sized = dyn Any + Send + Sync> {
     expires: Moment,
     marks: Marks,
+    proved: Proof,
     place: Place,
     value: V,
 }
@@ -37,19 +38,25 @@ impl AnyEntry {
     pub(crate) fn new<T: Send + Sync + 'static>(
         value: Option<T>,
         expires: Moment,
-        marks: Marks,
+        (marks, proved): (Marks, Proof),
         encoded: usize,
         counters: &Arc<Counters>,
     ) -> Arc<Self> {
         let bytes = encoded + size_of::<Option<T>>() + OVERHEAD;
         let place = Place { counters: Arc::clone(counters), bytes, expires, state: AtomicU8::new(OUTSIDE) };
-        Arc::new(Entry { expires, marks, place, value })
+        Arc::new(Entry { expires, marks, proved, place, value })
     }
 
     /// Whether it may be served: its life has not run out and neither mark has moved.
     #[inline]
     pub(crate) fn is_fresh(&self, now: Moment, marks: Marks) -> bool {
         now < self.expires && self.marks == marks
+    }
+
+    /// When it was true: the begin of its load, or of the read that found it in L2.
+    #[inline]
+    pub(crate) fn proved(&self) -> Proof {
+        self.proved
     }
 
     /// The value, if it is a `T`.

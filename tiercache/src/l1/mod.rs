@@ -55,7 +55,7 @@ impl L1 {
         Self::of(EngineKind::MiniMoka)
     }
 
-    /// The engine quick_cache: a variant of CLOCK-Pro and S3-FIFO. The fastest, on many cores too.
+    /// The engine `quick_cache`: a variant of CLOCK-Pro and S3-FIFO. The fastest, on many cores too.
     #[cfg(feature = "quick-cache")]
     pub fn quick_cache() -> Self {
         Self::of(EngineKind::QuickCache)
@@ -141,7 +141,7 @@ impl L1 {
 
 #[allow(clippy::derivable_impls, reason = "the default depends on the features")]
 impl Default for L1 {
-    /// mini-moka; without it, quick_cache; without both, none.
+    /// mini-moka; without it, `quick_cache`; without both, none.
     fn default() -> Self {
         Self::of(Self::kinds()[0].1)
     }

@@ -1,4 +1,4 @@
-//! The engine quick_cache.
+//! The engine `quick_cache`.
 
 use std::sync::Arc;
 

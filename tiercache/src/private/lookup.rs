@@ -68,7 +68,8 @@ pub struct Call<S> {
     shape: PhantomData<fn() -> S>,
 }
 
-impl<S: Shape> Lookup<S> {
+// The bounds are on the methods: an unfit type is then one error at the type, and not a method that is not found.
+impl<S> Lookup<S> {
     /// Adds a part of the key.
     #[inline]
     #[must_use]
@@ -81,7 +82,10 @@ impl<S: Shape> Lookup<S> {
 
     /// Looks in L1.
     #[inline]
-    pub fn look(&mut self) -> Look<S> {
+    pub fn look(&mut self) -> Look<S>
+    where
+        S: Shape,
+    {
         let said = adjustment();
         match &mut self.target {
             Target::Site(site, instance, hasher) => {
@@ -154,25 +158,28 @@ fn not_installed<S: Shape>(said: Option<Adjustment>) -> Look<S> {
     bypass(said)
 }
 
-impl<S: Shape> Call<S> {
+impl<S> Call<S> {
     /// Answers the call: by another caller's load, by L2, or by `body`.
-    pub async fn load<F: Future<Output = S::Output>>(self, body: Pin<&mut F>) -> S::Output {
+    pub async fn load<F>(self, body: Pin<&mut F>) -> S::Output
+    where
+        S: Shape,
+        F: Future<Output = S::Output>,
+    {
         self.load_if(body, |_| true).await
     }
 
     /// The same; keeps only what `keep` says.
     pub async fn load_if<F>(self, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> S::Output
     where
+        S: Shape,
         F: Future<Output = S::Output>,
     {
-        match self.request {
+        if let Some(request) = self.request {
             // Boxed, so that it costs the function's future a pointer; a miss can afford it.
-            Some(request) => Box::pin(load::<S, F>(request, body, keep)).await,
-            None => {
-                tell(self.report.as_ref(), Source::Bypass);
-                body.await
-            }
+            return Box::pin(load::<S, F>(request, body, keep)).await;
         }
+        tell(self.report.as_ref(), Source::Bypass);
+        body.await
     }
 }
 
@@ -195,13 +202,9 @@ impl<T: Cacheable> Address<T> {
     /// The address, in the cache that is current.
     pub fn entry(mut self) -> Entry<T> {
         let digest: Result<Digest> = self.hasher.finish();
-        match scoped().or_else(Cache::installed) {
-            Some(cache) => {
-                let region = self.site.region(self.instance, &cache);
-                Entry::at(cache, region, digest)
-            }
-            None => Entry::nowhere(),
-        }
+        let Some(cache) = scoped().or_else(Cache::installed) else { return Entry::nowhere() };
+        let region = self.site.region(self.instance, &cache);
+        Entry::at(cache, region, digest)
     }
 }
 

@@ -56,6 +56,7 @@ impl Site {
     }
 
     /// Pins the identity.
+    #[must_use]
     pub const fn id(mut self, id: &'static str) -> Self {
         self.id = Some(id);
         self

@@ -20,6 +20,8 @@ pub(crate) async fn conformance(store: &dyn Store) {
     a_short_life_ends_and_the_long_one_beside_it_does_not(store, &at).await;
     remove_takes_all_and_only_the_keys_named(store, &at).await;
     a_stamp_holds_until_it_is_removed(store, &at).await;
+    a_lease_is_held_by_one_and_voided_by_a_removal(store, &at).await;
+    a_swap_replaces_only_what_is_expected(store, &at).await;
     scan_finds_every_key_under_its_start_and_no_other(store, &at).await;
     scan_finds_the_keys_that_stay_while_others_come_and_go(store, &at).await;
 }
@@ -159,4 +161,42 @@ async fn all(store: &dyn Store, start: &str) -> BTreeSet<String> {
         cursor = next;
     }
     found
+}
+
+async fn a_lease_is_held_by_one_and_voided_by_a_removal(store: &dyn Store, at: &str) {
+    let key = format!("{at}:lease");
+    assert_eq!(store.claim(&key, b"one", LONG).await.expect("claim"), None);
+    assert_eq!(store.claim(&key, b"two", LONG).await.expect("claim"), Some(b"one".to_vec()));
+    assert!(!store.swap(&key, b"two", b"value".to_vec(), LONG).await.expect("swap"));
+    assert!(
+        store.extend(&key, b"one", LONG).await.expect("extend")
+            && !store.extend(&key, b"two", LONG).await.expect("extend")
+    );
+    store.remove(std::slice::from_ref(&key)).await.expect("remove");
+    assert!(!store.swap(&key, b"one", b"value".to_vec(), LONG).await.expect("swap"), "a removal voids the lease");
+    assert_eq!(bytes_at(store, &key).await, None);
+    assert_eq!(store.claim(&key, b"three", LONG).await.expect("claim"), None);
+    assert!(
+        !store.release(&key, b"one").await.expect("release") && store.release(&key, b"three").await.expect("release")
+    );
+    assert_eq!(store.claim(&key, b"short", SHORT).await.expect("claim"), None);
+    while store.claim(&key, b"next", LONG).await.expect("claim").is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(store.swap(&key, b"next", b"value".to_vec(), LONG).await.expect("swap"));
+    assert_eq!(bytes_at(store, &key).await, Some(b"value".to_vec()));
+    store.remove(&[key]).await.expect("remove");
+}
+
+async fn a_swap_replaces_only_what_is_expected(store: &dyn Store, at: &str) {
+    let key = format!("{at}:swap");
+    assert!(!store.swap(&key, b"", b"made".to_vec(), LONG).await.expect("swap"), "a key that is gone is not made");
+    store.write(&key, b"first value".to_vec(), LONG).await.expect("write");
+    assert_eq!(store.claim(&key, b"lease", LONG).await.expect("claim"), Some(b"first value".to_vec()));
+    assert!(!store.swap(&key, b"second", b"third".to_vec(), LONG).await.expect("swap"));
+    assert!(store.swap(&key, b"first", b"second value".to_vec(), LONG).await.expect("swap"));
+    assert_eq!(bytes_at(store, &key).await, Some(b"second value".to_vec()));
+    assert!(!store.release(&key, b"first").await.expect("release"));
+    assert!(store.release(&key, b"second").await.expect("release"));
+    assert_eq!(bytes_at(store, &key).await, None);
 }

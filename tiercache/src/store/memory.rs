@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Found, Op, Page, Reading, Store};
+use super::{Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
 use crate::error::Result;
 
 /// How many keys a page of a scan looks at.
@@ -26,6 +26,7 @@ struct State {
     /// Keys in the order in which they came: a cursor is a place in it, and stays one while keys come and go.
     order: BTreeMap<u64, String>,
     stamps: BTreeMap<String, BTreeMap<String, u64>>,
+    logs: HashMap<String, Vec<Vec<u8>>>,
     next: u64,
 }
 
@@ -81,6 +82,19 @@ impl State {
         self.entries.insert(key.to_owned(), Entry { bytes, expires, number });
     }
 
+    fn claim(&mut self, key: &str, lease: &[u8], life: Duration) -> Option<Vec<u8>> {
+        let found = self.read(key, "", &[]).found;
+        if found.is_none() {
+            self.write(key, lease.to_vec(), life);
+        }
+        found.map(|found| found.bytes)
+    }
+
+    /// Whether what is under `key` begins with `expected`.
+    fn holds(&mut self, key: &str, expected: &[u8]) -> bool {
+        self.read(key, "", &[]).found.is_some_and(|found| found.bytes.starts_with(expected))
+    }
+
     fn remove(&mut self, key: &str) {
         if let Some(entry) = self.entries.remove(key) {
             self.order.remove(&entry.number);
@@ -132,6 +146,43 @@ impl Store for Memory {
         })
     }
 
+    fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
+        Box::pin(async move { Ok(self.state().claim(key, lease, life)) })
+    }
+
+    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let holds = state.holds(key, expected);
+            if holds {
+                state.write(key, bytes, life);
+            }
+            Ok(holds)
+        })
+    }
+
+    fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let holds = state.holds(key, expected);
+            if let Some(entry) = state.entries.get_mut(key).filter(|_| holds) {
+                entry.expires = Instant::now().checked_add(life);
+            }
+            Ok(holds)
+        })
+    }
+
+    fn release<'a>(&'a self, key: &'a str, expected: &'a [u8]) -> Op<'a, bool> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let holds = state.holds(key, expected);
+            if holds {
+                state.remove(key);
+            }
+            Ok(holds)
+        })
+    }
+
     fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()> {
         Box::pin(async move {
             let mut state = self.state();
@@ -177,6 +228,43 @@ impl Store for Memory {
 
     fn describe(&self) -> String {
         "memory".to_owned()
+    }
+
+    fn shared(&self) -> Option<&dyn Shared> {
+        Some(self)
+    }
+}
+
+/// It has a log and no bus: other instances hear at their next heartbeat.
+impl Shared for Memory {
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
+        Box::pin(async move {
+            self.remove(keys).await?;
+            self.unstamp(&stamps.key, &stamps.groups).await?;
+            self.append(&tell.log, tell.message.clone()).await.map(drop)
+        })
+    }
+
+    fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
+        Box::pin(async move {
+            let mut state = self.state();
+            let entries = state.logs.entry(log.to_owned()).or_default();
+            entries.push(message);
+            Ok((entries.len() - 1).to_string())
+        })
+    }
+
+    fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
+        Box::pin(async move {
+            let from = from.parse().unwrap_or(usize::MAX);
+            let state = self.state();
+            let entries = state.logs.get(log).into_iter().flatten().enumerate().skip(from).take(count);
+            Ok(entries.map(|(id, message)| (id.to_string(), message.clone())).collect())
+        })
+    }
+
+    fn listen<'a>(&'a self, _channel: &'a str, _hear: Hear, _joined: Joined) -> Op<'a, ()> {
+        Box::pin(std::future::pending())
     }
 }
 

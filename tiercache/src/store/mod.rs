@@ -45,6 +45,26 @@ pub(crate) struct Page {
     pub(crate) next: Option<u64>,
 }
 
+/// The stamps of groups: fields of the hash at `key`.
+#[derive(Debug, Default)]
+pub(crate) struct Stamps {
+    pub(crate) key: String,
+    pub(crate) groups: Vec<String>,
+}
+
+/// What the other instances are told, and where.
+#[derive(Debug)]
+pub(crate) struct Tell {
+    pub(crate) log: String,
+    pub(crate) channel: String,
+    pub(crate) message: Vec<u8>,
+}
+
+/// Is called with each message of the bus.
+pub(crate) type Hear = Box<dyn Fn(&[u8]) + Send + Sync>;
+/// Is called when the bus has been joined.
+pub(crate) type Joined = Box<dyn Fn() + Send + Sync>;
+
 /// The L2 contract.
 pub(crate) trait Store: Send + Sync + 'static {
     /// The value at `key` with its remaining life, and the stamps of `groups` (fields of the hash at `stamps_key`), read
@@ -53,6 +73,19 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Keeps `bytes` under `key` for `life`, replacing whatever was there, of whatever type.
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()>;
+
+    /// Puts `lease` under `key` for `life` if nothing is there. Answers what was: `None` means that the lease is there now.
+    fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>>;
+
+    /// Replaces what is under `key` by `bytes` for `life` if it begins with `expected`. Says whether it did; a key that is gone is
+    /// never made.
+    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool>;
+
+    /// Gives what is under `key` a new `life` if it begins with `expected`. Says whether it did.
+    fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool>;
+
+    /// Removes what is under `key` if it begins with `expected`. Says whether it did.
+    fn release<'a>(&'a self, key: &'a str, expected: &'a [u8]) -> Op<'a, bool>;
 
     /// Removes `keys`, in one round trip. Absent ones are no error.
     fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()>;
@@ -77,4 +110,25 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// What kind of store this is and where, without secrets; for logs and `health()`.
     fn describe(&self) -> String;
+
+    /// Its other side, if several instances can use it at once.
+    fn shared(&self) -> Option<&dyn Shared> {
+        None
+    }
+}
+
+/// What a store that several instances use also does: it carries news from one to the others.
+pub(crate) trait Shared: Send + Sync {
+    /// Removes `keys` and `stamps`, and after that, in the same step, appends `tell`'s message to the log and sends it to the bus.
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()>;
+
+    /// Appends `message` to the log, and answers the id of its place.
+    fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String>;
+
+    /// Up to `count` entries of the log, from the place `from` on, that one included: ids and messages.
+    fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>>;
+
+    /// Stays on the bus: calls `joined` once it is on it, and `hear` with each message, at once. Answers when the bus is lost.
+    /// Not under a deadline.
+    fn listen<'a>(&'a self, channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()>;
 }

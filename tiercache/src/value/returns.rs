@@ -3,6 +3,8 @@
 //! Inherent methods are found before those of the `Deref` target, so the first rung whose type and bounds fit answers. An alias is
 //! its type; a bare type parameter fits only the last rung, a plain value.
 
+#![allow(clippy::unused_self, reason = "the receiver is what the ladder is climbed by")]
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -63,6 +65,11 @@ impl<T, E: Clone + Send + Sync + 'static> Returns<Result<Option<T>, E>> {
 }
 
 impl<T, E> ReturnsResultOption<Result<Option<T>, E>> {
+    /// The shape, by type, whose error is not shared: it may borrow.
+    pub const fn unshared(&self) -> ResultOptionOf<T, E> {
+        ResultOptionOf::NEW
+    }
+
     /// The shape found by type.
     pub const fn shape(&self) -> ResultOptionOf<T, E> {
         ResultOptionOf::NEW
@@ -77,6 +84,11 @@ impl<T, E: Clone + Send + Sync + 'static> ReturnsSharedResult<Result<T, E>> {
 }
 
 impl<T, E> ReturnsEither<Result<T, E>> {
+    /// The shape, by type, whose error is not shared: it may borrow.
+    pub const fn unshared(&self) -> ResultOf<T, E> {
+        ResultOf::NEW
+    }
+
     /// The shape found by type.
     pub const fn shape(&self) -> ResultOf<T, E> {
         ResultOf::NEW
@@ -84,6 +96,11 @@ impl<T, E> ReturnsEither<Result<T, E>> {
 }
 
 impl<T> ReturnsEither<Option<T>> {
+    /// The shape, by type, whose error is not shared: it may borrow.
+    pub const fn unshared(&self) -> OptionOf<T> {
+        OptionOf::NEW
+    }
+
     /// The shape found by type.
     pub const fn shape(&self) -> OptionOf<T> {
         OptionOf::NEW
@@ -91,6 +108,11 @@ impl<T> ReturnsEither<Option<T>> {
 }
 
 impl<T> ReturnsPlain<T> {
+    /// The shape, by type, whose error is not shared: it may borrow.
+    pub const fn unshared(&self) -> Plain<T> {
+        Plain::NEW
+    }
+
     /// The shape found by type.
     pub const fn shape(&self) -> Plain<T> {
         Plain::NEW
@@ -100,7 +122,7 @@ impl<T> ReturnsPlain<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::shape::{Kept, Shape};
+    use crate::value::shape::{Shape, Split};
 
     type Alias<T> = Result<T, String>;
 
@@ -131,8 +153,9 @@ mod tests {
     #[test]
     fn a_hit_is_kept_as_what_it_was() {
         let output = SharedResultOptionOf::<u8, String>::hit(7);
-        assert!(matches!(SharedResultOptionOf::<u8, String>::keep(&output), Kept::Value(7)));
-        assert!(matches!(OptionOf::<u8>::keep(&None), Kept::Absent));
+        assert!(matches!(SharedResultOptionOf::<u8, String>::split(output), Split::Kept(Some(7))));
+        assert!(matches!(OptionOf::<u8>::split(None), Split::Kept(None)));
+        assert!(matches!(ResultOf::<u8, NotClone>::split(Err(NotClone)), Split::Failed(Err(NotClone))));
         assert_eq!((Plain::<u8>::output(None), OptionOf::<u8>::output(None)), (None, Some(None)));
     }
 }

@@ -10,20 +10,18 @@ use super::Cacheable;
 /// An error of a load that its waiters share.
 pub(crate) type SharedError = Arc<dyn Any + Send + Sync>;
 
-/// What a body's output means to the cache.
+/// A body's output, taken apart.
 #[derive(Debug)]
-pub enum Kept<'a, T> {
-    /// A value to keep.
-    Value(&'a T),
-    /// There is none (`None`): kept only if the policy has a `none_ttl`.
-    Absent,
-    /// An error: never kept.
-    Failed,
+pub enum Split<T, O> {
+    /// A value to keep; `None` is kept only if the policy has a `none_ttl`.
+    Kept(Option<T>),
+    /// An error, which is never kept, as it came.
+    Failed(O),
 }
 
 /// How an output is taken apart and put together again.
 ///
-/// MUST hold: `hit(v)` gives an output whose `keep` is `Value(v)`.
+/// MUST hold: `output` puts together what `split` took apart.
 pub trait Shape: Copy {
     /// What the function returns.
     type Output;
@@ -43,8 +41,8 @@ pub trait Shape: Copy {
         stored.map_or_else(Self::absence, |value| Some(Self::hit(value)))
     }
 
-    /// What of this output is kept.
-    fn keep(output: &Self::Output) -> Kept<'_, Self::Value>;
+    /// What of this output is kept. By value: an error need not be `Send`, and is not held while a value is stored.
+    fn split(output: Self::Output) -> Split<Self::Value, Self::Output>;
 
     /// The error of this output, if waiters can share it.
     fn share(_output: &Self::Output) -> Option<Arc<dyn Any + Send + Sync>> {
@@ -65,6 +63,14 @@ pub trait Shape: Copy {
 )]
 pub trait Stores<T> {}
 
+/// Says that a shape has an absence to keep.
+#[diagnostic::on_unimplemented(
+    message = "there is no `None` to keep in what this function returns",
+    label = "`none_ttl` is for `Option<T>` and `Result<Option<T>, E>`",
+    note = "leave `none_ttl` out, or return an `Option`"
+)]
+pub trait HasAbsence {}
+
 macro_rules! shapes {
     ($($(#[$doc:meta])* $name:ident<$($param:ident),+> stores $value:ident;)+) => {$(
         $(#[$doc])*
@@ -84,6 +90,7 @@ macro_rules! shapes {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<$($param),+> Stores<$value> for $name<$($param),+> {}
 
         impl<$($param),+> $name<$($param),+> {
@@ -93,6 +100,14 @@ macro_rules! shapes {
             pub fn of<V>(self) -> Self
             where
                 Self: Stores<V>,
+            {
+                self
+            }
+
+            /// This shape, if it has an absence to keep.
+            pub fn with_none(self) -> Self
+            where
+                Self: HasAbsence,
             {
                 self
             }
@@ -115,6 +130,10 @@ shapes! {
     SharedResultOptionOf<T, E> stores T;
 }
 
+impl<T> HasAbsence for OptionOf<T> {}
+impl<T, E> HasAbsence for ResultOptionOf<T, E> {}
+impl<T, E> HasAbsence for SharedResultOptionOf<T, E> {}
+
 impl<T: Cacheable> Shape for Plain<T> {
     type Output = T;
     type Value = T;
@@ -124,8 +143,8 @@ impl<T: Cacheable> Shape for Plain<T> {
         value
     }
 
-    fn keep(output: &T) -> Kept<'_, T> {
-        Kept::Value(output)
+    fn split(output: T) -> Split<T, T> {
+        Split::Kept(Some(output))
     }
 }
 
@@ -143,8 +162,8 @@ impl<T: Cacheable> Shape for OptionOf<T> {
         Some(None)
     }
 
-    fn keep(output: &Option<T>) -> Kept<'_, T> {
-        output.as_ref().map_or(Kept::Absent, Kept::Value)
+    fn split(output: Option<T>) -> Split<T, Option<T>> {
+        Split::Kept(output)
     }
 }
 
@@ -157,8 +176,8 @@ impl<T: Cacheable, E> Shape for ResultOf<T, E> {
         Ok(value)
     }
 
-    fn keep(output: &Result<T, E>) -> Kept<'_, T> {
-        output.as_ref().map_or(Kept::Failed, Kept::Value)
+    fn split(output: Result<T, E>) -> Split<T, Result<T, E>> {
+        output.map_or_else(|error| Split::Failed(Err(error)), |value| Split::Kept(Some(value)))
     }
 }
 
@@ -176,11 +195,8 @@ impl<T: Cacheable, E> Shape for ResultOptionOf<T, E> {
         Some(Ok(None))
     }
 
-    fn keep(output: &Result<Option<T>, E>) -> Kept<'_, T> {
-        match output {
-            Ok(value) => value.as_ref().map_or(Kept::Absent, Kept::Value),
-            Err(_) => Kept::Failed,
-        }
+    fn split(output: Result<Option<T>, E>) -> Split<T, Result<Option<T>, E>> {
+        output.map_or_else(|error| Split::Failed(Err(error)), Split::Kept)
     }
 }
 
@@ -193,8 +209,8 @@ impl<T: Cacheable, E: Clone + Send + Sync + 'static> Shape for SharedResultOf<T,
         Ok(value)
     }
 
-    fn keep(output: &Result<T, E>) -> Kept<'_, T> {
-        ResultOf::<T, E>::keep(output)
+    fn split(output: Result<T, E>) -> Split<T, Result<T, E>> {
+        ResultOf::<T, E>::split(output)
     }
 
     fn share(output: &Result<T, E>) -> Option<SharedError> {
@@ -220,8 +236,8 @@ impl<T: Cacheable, E: Clone + Send + Sync + 'static> Shape for SharedResultOptio
         Some(Ok(None))
     }
 
-    fn keep(output: &Result<Option<T>, E>) -> Kept<'_, T> {
-        ResultOptionOf::<T, E>::keep(output)
+    fn split(output: Result<Option<T>, E>) -> Split<T, Result<Option<T>, E>> {
+        ResultOptionOf::<T, E>::split(output)
     }
 
     fn share(output: &Result<Option<T>, E>) -> Option<SharedError> {

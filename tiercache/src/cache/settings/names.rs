@@ -20,7 +20,7 @@ const BYTES: &str = "a number of bytes";
 const ENTRIES: &str = "a number of entries";
 
 /// The settings of the cache.
-const CACHE: [Name; 13] = [
+const CACHE: [Name; 16] = [
     ("namespace", "one segment of a key: letters, digits, `_`, `-` and `.`"),
     ("l1_engine", "mini-moka, quick-cache or disabled"),
     ("l1_max_entries", ENTRIES),
@@ -34,6 +34,9 @@ const CACHE: [Name; 13] = [
     ("codec", "bincode, postcard or json"),
     ("wait_limit", LIFE),
     ("max_value_bytes", BYTES),
+    ("max_staleness", LIFE),
+    ("degraded_l1_ttl", LIFE),
+    ("freshness", "strict, bounded or available"),
 ];
 
 /// The settings of a named cache.
@@ -60,6 +63,9 @@ pub(super) fn builder(values: &Values) -> Result<CacheBuilder> {
         l2_deadline: read.life("l2_deadline")?,
         wait_limit: read.life("wait_limit")?,
         max_value_bytes: read.parsed("max_value_bytes")?,
+        max_staleness: read.life("max_staleness")?,
+        degraded_l1_ttl: read.life("degraded_l1_ttl")?,
+        freshness: read.parsed("freshness")?.unwrap_or_default(),
         ..CacheBuilder::default()
     };
     let l2 =
@@ -161,6 +167,7 @@ fn life_of(number: u64, unit: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::Freshness;
 
     fn values(pairs: &[(&str, &str)]) -> Values {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -202,6 +209,9 @@ mod tests {
             ("l2_deadline", "20ms"),
             ("wait_limit", "3s"),
             ("max_value_bytes", "1000"),
+            ("max_staleness", "1s"),
+            ("degraded_l1_ttl", "5s"),
+            ("freshness", "strict"),
         ]))
         .unwrap();
         assert_eq!(builder.namespace.as_deref(), Some("shop"));
@@ -210,6 +220,8 @@ mod tests {
             (Some(Duration::from_secs(300)), Some(Duration::from_secs(30)))
         );
         assert_eq!((builder.l2_deadline, builder.max_value_bytes), (Some(Duration::from_millis(20)), Some(1_000)));
+        assert_eq!((builder.max_staleness, builder.freshness), (Some(Duration::from_secs(1)), Freshness::Strict));
+        assert_eq!(builder.degraded_l1_ttl, Some(Duration::from_secs(5)));
         assert!(format!("{:?}", builder.l1).contains("Some(7)"));
     }
 }

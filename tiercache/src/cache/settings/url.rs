@@ -9,19 +9,24 @@ use super::super::builder::L2;
 /// What is set beside the URL.
 #[derive(Debug, Default)]
 pub(super) struct Options {
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only Redis is connected to"))]
     pub(super) connect_timeout: Option<Duration>,
+    #[cfg_attr(not(feature = "embedded"), allow(dead_code, reason = "only an embedded store has a size"))]
     pub(super) max_bytes: Option<u64>,
 }
 
 /// The L2 at `url`.
 pub(super) fn open(url: &str, options: &Options) -> Result<L2> {
-    let (scheme, rest) = url.split_once("://").unwrap_or((url, ""));
-    match scheme {
-        "redis" | "rediss" => redis(url, options),
-        "embedded" => embedded(rest, options),
-        _ => Err(Error::config(format!(
-            "setting `l2_url` has the scheme `{scheme}`: use redis://host, rediss://host or embedded:///path"
-        ))),
+    match url.split_once("://") {
+        Some(("redis" | "rediss", _)) => redis(url, options),
+        Some(("embedded", path)) => embedded(path, options),
+        // Without a scheme at its place, what stands there may be a password.
+        Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+') => {
+            Err(Error::config(format!(
+                "setting `l2_url` has the scheme `{scheme}`: use redis://host, rediss://host or embedded:///path"
+            )))
+        }
+        _ => Err(Error::config("setting `l2_url` has no scheme: use redis://host, rediss://host or embedded:///path")),
     }
 }
 
@@ -55,4 +60,23 @@ fn embedded(_path: &str, _options: &Options) -> Result<L2> {
     Err(Error::config(
         "setting `l2_url` is of an embedded store, which is not compiled in: enable the feature `embedded`",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_cannot_be_used_is_not_shown() {
+        for url in [
+            "redis:user:s3cret@host",
+            "user:s3cret@host:6379",
+            "user:s3cret@redis://host",
+            "redis://user:s3cret@host:port",
+        ] {
+            let error = open(url, &Options::default()).unwrap_err();
+            let chain = format!("{error} {error:?}");
+            assert!(!chain.contains("s3cret") && chain.contains("redis://"), "{chain}");
+        }
+    }
 }

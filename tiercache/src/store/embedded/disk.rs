@@ -6,7 +6,8 @@ use std::{fmt, io};
 use redb::{Database, Durability, Error as Trouble, ReadableDatabase, StorageError};
 
 use super::cursors::Cursors;
-use super::request::{Answered, Request, change, look};
+use super::leases::Leases;
+use super::request::{Answered, Beside, Request, change, look};
 use super::tables::{Tables, View};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -21,7 +22,7 @@ const COMPACT_FROM: u64 = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Disk {
     db: Database,
-    cursors: Cursors,
+    beside: Beside,
     /// Whether a crash would lose something.
     dirty: bool,
 }
@@ -46,7 +47,7 @@ impl Disk {
     }
 
     pub(super) fn of(db: Database) -> Self {
-        Self { db, cursors: Cursors::new(), dirty: false }
+        Self { db, beside: Beside { cursors: Cursors::new(), leases: Leases::default() }, dirty: false }
     }
 
     /// Makes the tables, and forgets what was stored if its age cannot be known.
@@ -81,13 +82,13 @@ impl Disk {
         if !requests.iter().any(Request::writes) {
             let txn = self.db.begin_read()?;
             let view = View::of(&txn)?;
-            return requests.iter().map(|request| look(&view, &mut self.cursors, request, now)).collect();
+            return requests.iter().map(|request| look(&view, &mut self.beside.cursors, request, now)).collect();
         }
         let mut txn = self.db.begin_write()?;
         let mut tables = Tables::of(&txn)?;
         let answers = requests
             .iter()
-            .map(|request| change(&mut tables, &mut self.cursors, request, max, now))
+            .map(|request| change(&mut tables, &mut self.beside, request, max, now))
             .collect::<Result<_, _>>()?;
         tables.evict(max, now)?;
         let (changed, lasting) = (tables.changed, tables.lasting);

@@ -8,6 +8,7 @@
 mod clock;
 mod cursors;
 mod disk;
+mod leases;
 mod request;
 mod tables;
 #[cfg(test)]
@@ -165,6 +166,26 @@ impl Store for EmbeddedStore {
 
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
         op!(self, Request::Write { key: key.to_owned(), bytes, life }, Response::Done => ())
+    }
+
+    fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
+        let (key, lease) = (key.to_owned(), lease.to_vec());
+        op!(self, Request::Claim { key, lease, life }, Response::InPlace(found) => found)
+    }
+
+    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool> {
+        let (key, expected) = (key.to_owned(), expected.to_vec());
+        op!(self, Request::Swap { key, expected, bytes, life }, Response::Held(held) => held)
+    }
+
+    fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
+        let (key, expected) = (key.to_owned(), expected.to_vec());
+        op!(self, Request::Extend { key, expected, life }, Response::Held(held) => held)
+    }
+
+    fn release<'a>(&'a self, key: &'a str, expected: &'a [u8]) -> Op<'a, bool> {
+        let (key, expected) = (key.to_owned(), expected.to_vec());
+        op!(self, Request::Release { key, expected }, Response::Held(held) => held)
     }
 
     fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()> {

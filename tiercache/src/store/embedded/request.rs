@@ -5,6 +5,7 @@ use std::time::Duration;
 use redb::{Error as Trouble, ReadableTable};
 
 use super::cursors::Cursors;
+use super::leases::Leases;
 use super::tables::{Entry, Group, Tables, View, weight};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Page, Reading};
@@ -14,6 +15,10 @@ use crate::store::{Page, Reading};
 pub(super) enum Request {
     Read { key: String, hash: String, groups: Vec<String> },
     Write { key: String, bytes: Vec<u8>, life: Duration },
+    Claim { key: String, lease: Vec<u8>, life: Duration },
+    Swap { key: String, expected: Vec<u8>, bytes: Vec<u8>, life: Duration },
+    Extend { key: String, expected: Vec<u8>, life: Duration },
+    Release { key: String, expected: Vec<u8> },
     Remove { keys: Vec<String> },
     Stamp { hash: String, groups: Vec<String>, fresh: Vec<u64> },
     Groups { hash: String },
@@ -26,6 +31,10 @@ pub(super) enum Request {
 #[derive(Debug)]
 pub(super) enum Response {
     Done,
+    /// Whether what was expected was there.
+    Held(bool),
+    /// What was in the place of the lease; nothing, if the lease is there now.
+    InPlace(Option<Vec<u8>>),
     Reading(Reading),
     Stamps(Vec<u64>),
     Groups(Vec<String>),
@@ -43,11 +52,13 @@ impl Request {
     /// How many bytes it carries, about.
     pub(super) fn weight(&self) -> u64 {
         match self {
-            Self::Write { key, bytes, .. } => weight(key, bytes),
+            Self::Write { key, bytes, .. } | Self::Swap { key, bytes, .. } => weight(key, bytes),
             Self::Remove { keys: names } | Self::Stamp { groups: names, .. } | Self::Unstamp { groups: names, .. } => {
                 names.iter().map(|name| weight(name, &[])).sum()
             }
-            Self::Read { key, .. } => weight(key, &[]),
+            Self::Read { key, .. } | Self::Claim { key, .. } | Self::Extend { key, .. } | Self::Release { key, .. } => {
+                weight(key, &[])
+            }
             Self::Groups { .. } | Self::Scan { .. } | Self::Ping => weight("", &[]),
         }
     }
@@ -72,29 +83,94 @@ where
     })
 }
 
+/// What lives beside the tables.
+#[derive(Debug)]
+pub(super) struct Beside {
+    pub(super) cursors: Cursors,
+    pub(super) leases: Leases,
+}
+
 /// Does any request.
 pub(super) fn change(
     tables: &mut Tables<'_>,
-    cursors: &mut Cursors,
+    beside: &mut Beside,
     request: &Request,
     max: u64,
     now: u64,
 ) -> Result<Answered, Trouble> {
+    let leases = &mut beside.leases;
     match request {
-        Request::Write { key, bytes, .. } if weight(key, bytes) > max => {
+        Request::Write { key, bytes, .. } | Request::Swap { key, bytes, .. } if weight(key, bytes) > max => {
             // Not the old value either: the caller meant to replace it.
+            leases.remove(key);
             tables.remove(key, now)?;
             return Ok(Err(too_large(bytes.len(), max)));
         }
-        Request::Write { key, bytes, life } => tables.write(key, bytes, *life, now)?,
-        Request::Remove { keys } => keys.iter().try_for_each(|key| tables.remove(key, now))?,
+        Request::Write { key, bytes, life } => {
+            leases.remove(key);
+            tables.write(key, bytes, *life, now)?;
+        }
+        Request::Claim { key, lease, life } => {
+            let found = in_place(tables, leases, key, now)?;
+            if found.is_none() {
+                leases.put(key, lease, *life, now);
+            }
+            return Ok(Ok(Response::InPlace(found)));
+        }
+        Request::Swap { key, expected, .. }
+        | Request::Extend { key, expected, .. }
+        | Request::Release { key, expected } => {
+            let found = in_place(tables, leases, key, now)?.filter(|found| found.starts_with(expected));
+            let held = found.is_some();
+            if let Some(found) = found {
+                replace(tables, leases, request, key, &found, now)?;
+            }
+            return Ok(Ok(Response::Held(held)));
+        }
+        Request::Remove { keys } => {
+            for key in keys {
+                leases.remove(key);
+                tables.remove(key, now)?;
+            }
+        }
         Request::Unstamp { hash, groups } => tables.unstamp(hash, groups)?,
         Request::Stamp { hash, groups, fresh } => {
             return Ok(Ok(Response::Stamps(tables.stamp(hash, groups, fresh)?)));
         }
-        _ => return look(&tables.view, cursors, request, now),
+        _ => return look(&tables.view, &mut beside.cursors, request, now),
     }
     Ok(Ok(Response::Done))
+}
+
+/// The lease or the value of `key`.
+fn in_place(tables: &Tables<'_>, leases: &Leases, key: &str, now: u64) -> Result<Option<Vec<u8>>, Trouble> {
+    if let Some(lease) = leases.get(key, now) {
+        return Ok(Some(lease.to_vec()));
+    }
+    Ok(tables.view.read(key, "", &[], now)?.found.map(|found| found.bytes))
+}
+
+/// Does a request whose condition holds: `found`, a lease or a value, is what was expected.
+fn replace(
+    tables: &mut Tables<'_>,
+    leases: &mut Leases,
+    request: &Request,
+    key: &str,
+    found: &[u8],
+    now: u64,
+) -> Result<(), Trouble> {
+    let is_lease = leases.get(key, now).is_some();
+    match request {
+        Request::Extend { life, .. } if is_lease => leases.put(key, found, *life, now),
+        Request::Extend { life, .. } => tables.write(key, found, *life, now)?,
+        Request::Swap { bytes, life, .. } => {
+            leases.remove(key);
+            tables.write(key, bytes, *life, now)?;
+        }
+        _ if is_lease => leases.remove(key),
+        _ => tables.remove(key, now)?,
+    }
+    Ok(())
 }
 
 fn too_large(length: usize, max: u64) -> Error {

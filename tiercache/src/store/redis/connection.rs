@@ -78,7 +78,7 @@ impl Connection {
                     done
                 }
             };
-            // An error means that the task is gone, and the state says why.
+            // The task tells by ending, whatever it ends of.
             let _ = done.changed().await;
         }
     }
@@ -104,18 +104,39 @@ impl Shared {
     }
 }
 
+/// A dialling task at work. One that ends otherwise than it should (the client panics, as rustls does when it cannot choose a
+/// cryptography provider) leaves no caller waiting for it.
+struct Dialler {
+    shared: Arc<Shared>,
+    /// Dropped last: who is woken by it finds the new state.
+    _tell: watch::Sender<()>,
+}
+
+impl Drop for Dialler {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if let State::Dialling { pause, .. } = &*state {
+            let reason = (ErrorKind::Unavailable, "connecting to Redis broke off".into());
+            tracing::error!("connecting to Redis broke off: calls go on without it");
+            *state = State::Down { retry_at: Instant::now() + LONGEST_PAUSE, pause: *pause, reason };
+        }
+    }
+}
+
 /// Tries once to connect, and says when it is done. Runs to its end whoever waits for it.
-async fn dial(shared: Arc<Shared>, _tell: watch::Sender<()>) {
+async fn dial(shared: Arc<Shared>, tell: watch::Sender<()>) {
+    let dialler = Dialler { shared, _tell: tell };
+    let shared = &dialler.shared;
     // Timeouts are ours: around connecting here, around each operation in `guard`.
     let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
     let connecting = shared.client.get_multiplexed_async_connection_with_config(&config);
-    let result = match tokio::time::timeout(shared.connect_timeout, connecting).await {
-        Ok(result) => result.map_err(translate),
-        Err(_) => {
+    let result = tokio::time::timeout(shared.connect_timeout, connecting).await.map_or_else(
+        |_| {
             let text = format!("Redis did not accept a connection within {:?}", shared.connect_timeout);
             Err(Error::new(ErrorKind::Unavailable, text))
-        }
-    };
+        },
+        |result| result.map_err(translate),
+    );
     let mut state = shared.lock();
     let State::Dialling { pause, .. } = &*state else { return };
     let pause = *pause;
@@ -174,5 +195,32 @@ impl Drop for Exchange {
         if silent {
             self.shared.drop_connection(self.serial, "no answer for a second");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialling_task_that_breaks_off_leaves_nobody_waiting() {
+        let (send, answers) = std::sync::mpsc::channel();
+        // On a thread of its own: a caller that spins would take the test's own clock with it.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                // It accepts, and never answers.
+                let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let url = format!("redis://:password@{}", silent.local_addr().unwrap());
+                let connection = Connection::new(Client::open(url).unwrap(), Duration::from_secs(60));
+                let (tell, done) = watch::channel(());
+                *connection.shared.lock() = State::Dialling { done, pause: FIRST_PAUSE };
+                let dialling = tokio::spawn(dial(Arc::clone(&connection.shared), tell));
+                tokio::task::yield_now().await;
+                dialling.abort();
+                send.send(connection.begin().await.map(drop).unwrap_err().kind()).unwrap();
+            });
+        });
+        assert_eq!(answers.recv_timeout(Duration::from_secs(10)), Ok(ErrorKind::Unavailable));
     }
 }

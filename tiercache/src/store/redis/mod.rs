@@ -1,6 +1,7 @@
 //! L2 in Redis, over one multiplexed connection.
 
 mod connection;
+mod news;
 mod store;
 
 use std::fmt;
@@ -51,6 +52,16 @@ impl Redis {
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
+    }
+
+    /// # Errors
+    ///
+    /// `ErrorKind::Config` if it could never connect.
+    pub(crate) fn into_store(self) -> Result<RedisStore> {
+        if self.connect_timeout.is_zero() {
+            return Err(Error::config("a connect_timeout of 0 leaves no time to connect to Redis: give it some"));
+        }
+        RedisStore::new(&self)
     }
 
     fn info(&self) -> &ConnectionInfo {

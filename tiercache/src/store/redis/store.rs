@@ -3,33 +3,60 @@
 use std::time::Duration;
 
 use redis::{
-    Cmd, ErrorKind as RedisKind, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind, Value, cmd, pipe,
+    Cmd, ErrorKind as RedisKind, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, ServerErrorKind,
+    Value, cmd, pipe,
 };
 
 use super::Redis;
 use super::connection::Connection;
+use super::news::Bus;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Found, Op, Page, Reading, Store};
+use crate::store::{Found, Op, Page, Reading, Shared, Store};
 
 /// Keys a page of `SCAN` looks at.
 const SCAN_COUNT: usize = 512;
 
-/// Gives each field without a value the fresh one offered, and answers what holds now.
-const STAMP: &str = include_str!("stamp.lua");
+/// Scripts go by their hash; a server that does not know one is sent it.
+pub(super) struct Scripts {
+    stamp: Script,
+    claim: Script,
+    swap: Script,
+    extend: Script,
+    release: Script,
+    pub(super) invalidate: Script,
+}
+
+impl Scripts {
+    fn new() -> Self {
+        Self {
+            stamp: Script::new(include_str!("stamp.lua")),
+            claim: Script::new(include_str!("claim.lua")),
+            swap: Script::new(include_str!("swap.lua")),
+            extend: Script::new(include_str!("extend.lua")),
+            release: Script::new(include_str!("release.lua")),
+            invalidate: Script::new(include_str!("invalidate.lua")),
+        }
+    }
+}
 
 pub(crate) struct RedisStore {
     connection: Connection,
     address: String,
-    stamp: Script,
+    pub(super) scripts: Scripts,
+    pub(super) bus: Bus,
 }
 
 impl RedisStore {
-    pub(crate) fn new(redis: &Redis) -> Self {
+    /// # Errors
+    ///
+    /// `ErrorKind::Config` if the settings cannot be used.
+    pub(crate) fn new(redis: &Redis) -> Result<Self> {
         let connection = Connection::new(redis.client.clone(), redis.connect_timeout);
-        Self { connection, address: redis.info().addr().to_string(), stamp: Script::new(STAMP) }
+        let address = redis.info().addr().to_string();
+        Ok(Self { connection, address, scripts: Scripts::new(), bus: Bus::new(redis)? })
     }
 
-    async fn one<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
+    pub(super) async fn one<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         let mut exchange = self.connection.begin().await?;
         let result = exchange.connection.send_packed_command(command).await;
         exchange.ended(result.as_ref().err());
@@ -63,12 +90,16 @@ impl RedisStore {
     }
 
     async fn stamp(&self, stamps_key: &str, groups: &[String], fresh: &[u64]) -> Result<Vec<u64>> {
-        let mut call = self.stamp.key(stamps_key);
+        let mut call = self.scripts.stamp.key(stamps_key);
         for (group, stamp) in groups.iter().zip(fresh) {
             call.arg(group).arg(*stamp);
         }
+        self.script(&call).await
+    }
+
+    pub(super) async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T> {
         let mut exchange = self.connection.begin().await?;
-        let result: Result<Vec<u64>, RedisError> = call.invoke_async(&mut exchange.connection).await;
+        let result: Result<T, RedisError> = call.invoke_async(&mut exchange.connection).await;
         exchange.ended(result.as_ref().err());
         result.map_err(translate)
     }
@@ -88,6 +119,24 @@ impl Store for RedisStore {
 
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
         Box::pin(async move { self.one(cmd("SET").arg(key).arg(bytes).arg("PX").arg(millis(life))).await })
+    }
+
+    fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
+        Box::pin(async move { self.script(self.scripts.claim.key(key).arg(lease).arg(millis(life))).await })
+    }
+
+    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool> {
+        Box::pin(
+            async move { self.script(self.scripts.swap.key(key).arg(expected).arg(bytes).arg(millis(life))).await },
+        )
+    }
+
+    fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
+        Box::pin(async move { self.script(self.scripts.extend.key(key).arg(expected).arg(millis(life))).await })
+    }
+
+    fn release<'a>(&'a self, key: &'a str, expected: &'a [u8]) -> Op<'a, bool> {
+        Box::pin(async move { self.script(self.scripts.release.key(key).arg(expected)).await })
     }
 
     fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()> {
@@ -131,14 +180,18 @@ impl Store for RedisStore {
         })
     }
 
+    fn shared(&self) -> Option<&dyn Shared> {
+        Some(self)
+    }
+
     fn describe(&self) -> String {
         format!("redis ({})", self.address)
     }
 }
 
-/// `PX` takes at least 1.
+/// `PX` takes at least 1, and so much that the moment it leads to fits an `i64`.
 fn millis(life: Duration) -> u64 {
-    u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64)
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 2)
 }
 
 /// `PTTL` answers -1 for a key without a life, -2 for none: the key lapsed after the `GET`.
@@ -211,7 +264,7 @@ mod tests {
     #[test]
     fn a_life_is_at_least_a_millisecond_and_fits_redis() {
         assert_eq!(millis(Duration::ZERO), 1);
-        assert_eq!(millis(Duration::MAX), i64::MAX as u64);
+        assert_eq!(millis(Duration::MAX), i64::MAX as u64 / 2);
     }
 
     #[test]

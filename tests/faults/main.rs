@@ -1,0 +1,3 @@
+//! Trouble of Redis is never the caller's.
+
+mod redis_down;

@@ -1,0 +1,183 @@
+//! Redis absent, killed, hung, slow: calls answer within the body's time and the deadline.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tiercache::{Cache, CallExt, Redis, Source, cached};
+use tiercache_tests::{Calls, Proxy, RedisServer, eventually};
+use tokio::time::sleep;
+
+const BODY: Duration = Duration::from_millis(5);
+const DEADLINE: Duration = Duration::from_millis(100);
+/// What a call may take beyond body and deadline.
+const MARGIN: Duration = Duration::from_millis(20);
+const RECOVERY: Duration = Duration::from_secs(2);
+
+#[cached(prefix = "user", skip(runs))]
+async fn find(id: u64, runs: &Calls) -> Result<u64, String> {
+    runs.hit();
+    sleep(BODY).await;
+    Ok(id)
+}
+
+async fn at(url: &str) -> Cache {
+    let redis = Redis::new(url).expect("the URL is well formed");
+    Cache::builder()
+        .l2(redis)
+        .l2_deadline(DEADLINE)
+        .build()
+        .await
+        .expect("a server that is down is no bad configuration")
+}
+
+/// Calls for `count` ids, ten at a time: how long 99 of 100 took at most.
+async fn p99_of(cache: &Cache, ids: std::ops::Range<u64>) -> Duration {
+    let runs = Calls::new();
+    let mut took = Vec::new();
+    for begin in ids.clone().step_by(10) {
+        let calls = (begin..begin + 10).map(|id| {
+            let runs = &runs;
+            cache.scope(async move {
+                let started = Instant::now();
+                assert_eq!(find(id, runs).await, Ok(id));
+                started.elapsed()
+            })
+        });
+        took.extend(join_all(calls).await);
+    }
+    took.sort();
+    took[took.len() * 99 / 100]
+}
+
+/// Waits until a value stored by one instance is an L2 hit of another.
+async fn recovers(one: &Cache, two: &Cache) {
+    let runs = Calls::new();
+    let ids = std::sync::atomic::AtomicU64::new(1_000_000);
+    eventually(
+        || async {
+            let id = ids.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let _ = one.scope(find(id, &runs)).await;
+            let (_, outcome) = two.scope(find(id, &runs).with_outcome()).await;
+            outcome.is_some_and(|outcome| outcome.source() == Source::L2)
+        },
+        RECOVERY,
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn absent_at_the_start_and_used_soon_after_it_appears() {
+    let mut server = RedisServer::start().await;
+    server.stop().await;
+    let (one, two) = (at(&server.url()).await, at(&server.url()).await);
+    let p99 = p99_of(&one, 0..1_000).await;
+    assert!(p99 < BODY + DEADLINE + MARGIN, "{p99:?}");
+    assert!(one.stats().l2_errors["unavailable"] > 0);
+    server.restart().await;
+    recovers(&one, &two).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_in_mid_run_and_back_again() {
+    let mut server = RedisServer::start().await;
+    let (one, two) = (at(&server.url()).await, at(&server.url()).await);
+    recovers(&one, &two).await;
+    server.kill().await;
+    let p99 = p99_of(&one, 0..1_000).await;
+    assert!(p99 < BODY + DEADLINE + MARGIN, "{p99:?}");
+    server.restart().await;
+    recovers(&one, &two).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hung_and_going_on() {
+    let server = RedisServer::start().await;
+    let (one, two) = (at(&server.url()).await, at(&server.url()).await);
+    recovers(&one, &two).await;
+    server.pause();
+    let p99 = p99_of(&one, 0..100).await;
+    assert!(p99 < BODY + DEADLINE + MARGIN, "{p99:?}");
+    assert!(one.stats().l2_errors["timeout"] > 0);
+    server.resume();
+    recovers(&one, &two).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_answers_come_too_late_and_never_to_another_call() {
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    let (one, two) = (at(&proxy.url()).await, at(&server.url()).await);
+    // Every value is there to be mistaken for another's.
+    p99_of(&two, 0..100).await;
+    one.health().await;
+    proxy.latency(Duration::from_millis(150));
+    let p99 = p99_of(&one, 0..100).await;
+    assert!(p99 < BODY + DEADLINE + MARGIN, "{p99:?}");
+    proxy.pass();
+    recovers(&two, &one).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_fell_silent_is_replaced() {
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    let (one, two) = (at(&proxy.url()).await, at(&server.url()).await);
+    recovers(&one, &two).await;
+    proxy.black_hole();
+    let p99 = p99_of(&one, 0..200).await;
+    assert!(p99 < BODY + DEADLINE + MARGIN, "{p99:?}");
+    // Bytes that were swallowed never come: only a new connection helps.
+    proxy.pass();
+    let connections = proxy.accepted();
+    recovers(&two, &one).await;
+    assert!(proxy.accepted() > connections);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_cut_after_any_byte_is_a_miss() {
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    let (one, two) = (at(&proxy.url()).await, at(&server.url()).await);
+    let runs = Calls::new();
+    two.scope(find(7, &runs)).await.unwrap();
+    for bytes in 0..250 {
+        proxy.cut_after(bytes);
+        one.clear_l1();
+        assert_eq!(one.scope(find(7, &runs)).await, Ok(7), "cut after {bytes}");
+    }
+    proxy.pass();
+    recovers(&two, &one).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn out_of_memory_stops_stores_and_not_reads_or_invalidations() {
+    let server = RedisServer::start().await;
+    let (one, two, runs) = (at(&server.url()).await, at(&server.url()).await, Calls::new());
+    recovers(&one, &two).await;
+    one.scope(find(1, &runs)).await.unwrap();
+    let mut connection = server.connection().await;
+    for (setting, value) in [("maxmemory-policy", "noeviction"), ("maxmemory", "1")] {
+        let _: () = redis::cmd("CONFIG").arg("SET").arg(setting).arg(value).query_async(&mut connection).await.unwrap();
+    }
+    let (_, outcome) = two.scope(find(1, &runs).with_outcome()).await;
+    assert_eq!(outcome.unwrap().source(), Source::L2);
+    assert_eq!(one.scope(find(2, &runs)).await, Ok(2));
+    assert!(one.stats().l2_errors["overloaded"] > 0);
+    assert_eq!(one.stats().total.store_failures, 1);
+    one.scope(async { find_entry(1).invalidate().await }).await.unwrap();
+    two.clear_l1();
+    let (_, outcome) = two.scope(find(1, &runs).with_outcome()).await;
+    assert_eq!(outcome.unwrap().source(), Source::Loader);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invalidation_that_cannot_reach_l2_says_so_and_is_done_here() {
+    let mut server = RedisServer::start().await;
+    let (cache, runs) = (at(&server.url()).await, Calls::new());
+    cache.scope(find(1, &runs)).await.unwrap();
+    server.stop().await;
+    let error = cache.scope(async { find_entry(1).invalidate().await }).await.unwrap_err();
+    assert!(error.to_string().contains("L2 may still hold it"), "{error}");
+    cache.scope(find(1, &runs)).await.unwrap();
+    assert_eq!(runs.get(), 2);
+}

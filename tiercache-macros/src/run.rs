@@ -1,0 +1,36 @@
+//! The phases in their order: read, judge, decide, write; or fall back.
+
+use proc_macro2::TokenStream;
+
+use crate::attr::{self, Place};
+use crate::item::{Address, Function};
+use crate::paths::Paths;
+use crate::{check, decide, expand, fallback};
+
+/// `#[cached(options)] item`
+pub(crate) fn cached(options: TokenStream, item: &TokenStream) -> TokenStream {
+    let Ok(function) = syn::parse2::<Function>(item.clone()) else {
+        return fallback::cached(item, &check::no_function(item));
+    };
+    match check::cached(&function, attr::read(options, Place::Function)) {
+        Ok((output, wishes)) => expand::cached(&decide::cached(function, output, wishes)),
+        Err(errors) => fallback::cached(item, &errors),
+    }
+}
+
+/// `entry! { input }`
+pub(crate) fn declared(input: TokenStream) -> TokenStream {
+    let address = match syn::parse2::<Address>(input) {
+        Ok(address) => address,
+        Err(error) => return check::no_address(&error).to_compile_error(),
+    };
+    let words = attr::read(address.options.clone(), Place::Entry);
+    let paths = Paths::new(words.krate.as_ref().map(|word| &word.value));
+    match check::declared(&address, words) {
+        Ok((value, settings, key)) => {
+            let (site, companion) = decide::declared(address, value, settings, &key);
+            expand::companion(&paths, &site, &companion)
+        }
+        Err(errors) => fallback::declared(&address, &paths, &errors),
+    }
+}

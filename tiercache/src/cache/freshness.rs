@@ -1,0 +1,100 @@
+//! May an entry in memory be served without asking L2?
+//!
+//! It may while it is proved that no invalidation was missed: by its own load, or by a heartbeat since. When the proof has lapsed,
+//! L2 is read, which proves it anew. When L2 does not answer either, the configured [`Freshness`] decides.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::coherence::watch::Pulse;
+use crate::error::{Error, Result};
+use crate::time::Proof;
+
+/// What an instance that is cut off from L2 serves from memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// Nothing: every call runs its body.
+    Strict,
+    /// What was last proved fresh less than `degraded_l1_ttl` ago: memory shields the database, within bounds.
+    #[default]
+    Bounded,
+    /// Everything within its `l1_ttl`.
+    Available,
+}
+
+impl FromStr for Freshness {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "strict" => Ok(Self::Strict),
+            "bounded" => Ok(Self::Bounded),
+            "available" => Ok(Self::Available),
+            _ => Err(Error::config(format!("`{name}` is no freshness: use strict, bounded or available"))),
+        }
+    }
+}
+
+/// How freshness is judged in one cache.
+#[derive(Debug)]
+pub(super) struct Judge {
+    /// Without other instances, nothing can be missed.
+    pub(super) pulse: Option<Arc<Pulse>>,
+    pub(super) freshness: Freshness,
+    pub(super) degraded_l1_ttl: Duration,
+}
+
+impl Judge {
+    /// Whether what was proved at `proved` may be served now.
+    #[inline]
+    pub(super) fn vouches(&self, proved: Proof, now: Proof) -> bool {
+        let Some(pulse) = &self.pulse else { return true };
+        floor().is_none_or(|floor| proved > floor) && pulse.vouches(proved, now)
+    }
+
+    /// The same while L2 does not answer.
+    pub(super) fn tolerates(&self, proved: Proof, now: Proof) -> bool {
+        let Some(pulse) = &self.pulse else { return true };
+        match self.freshness {
+            Freshness::Strict => pulse.vouches(proved, now),
+            Freshness::Bounded => pulse.later(proved).is_within(self.degraded_l1_ttl, now),
+            Freshness::Available => true,
+        }
+    }
+}
+
+thread_local! {
+    /// When the innermost load that this thread is inside of began.
+    static FLOOR: Cell<Option<Proof>> = const { Cell::new(None) };
+}
+
+/// Inside a load, only what is proved later than its begin may be used. Else an outer function would store, for the whole fleet and a
+/// whole life, what an inner one still had in memory while the news of its invalidation was under way.
+#[inline]
+fn floor() -> Option<Proof> {
+    FLOOR.get()
+}
+
+/// Runs a body inside a load that began at `begun`.
+pub(super) async fn inside<F: Future>(begun: Proof, mut body: Pin<&mut F>) -> F::Output {
+    poll_fn(|cx| {
+        let _inside = Inside { before: FLOOR.replace(Some(begun)) };
+        body.as_mut().poll(cx)
+    })
+    .await
+}
+
+struct Inside {
+    before: Option<Proof>,
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        FLOOR.set(self.before);
+    }
+}
