@@ -92,7 +92,9 @@ impl Cache {
         F: Future<Output = S::Output>,
     {
         let request = self.request(key, policy);
-        if let Some(output) = self.look(&request.region, &request.digest).and_then(S::hit) {
+        if let Some(entry) = self.look(&request.region, &request.digest)
+            && let Some(output) = entry.value().cloned().and_then(S::output)
+        {
             request.region.counters.count(Event::L1Hit);
             return output;
         }

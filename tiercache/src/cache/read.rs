@@ -33,15 +33,9 @@ pub(crate) enum Shared {
 type Loaded<O> = (O, Source, Option<Shared>);
 
 impl Cache {
-    /// Looks in L1: the whole of a hit.
+    /// Looks in L1: the entry, if it may be served.
     #[inline]
-    pub(crate) fn look<T: Cacheable>(&self, region: &Region, digest: &Digest) -> Option<Option<T>> {
-        self.fresh(region, digest)?.value::<T>().cloned()
-    }
-
-    /// The entry of L1, if it may be served.
-    #[inline]
-    fn fresh(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
+    pub(crate) fn look(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
         let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
         let fresh = entry.is_fresh(now, self.marks(region)) && self.judge().vouches(entry.proved(), Proof::at(now));
         fresh.then_some(entry)
@@ -88,8 +82,10 @@ where
 
 /// Looks in both tiers and never loads. The outer `None` is a miss, the inner one a kept absence.
 pub(crate) async fn peek<T: Cacheable>(request: &Request) -> Option<Option<T>> {
-    if let Some(stored) = request.cache.look(&request.region, &request.digest) {
-        return Some(stored);
+    if let Some(entry) = request.cache.look(&request.region, &request.digest)
+        && let Some(stored) = entry.value()
+    {
+        return Some(stored.clone());
     }
     let begun = request.begin();
     let (stored, life) = fetch(request).await.decode::<T>(request).ok()?;
@@ -145,7 +141,7 @@ where
     F: Future<Output = S::Output>,
 {
     // Another load may have ended between this call's look and its lead.
-    if let Some(entry) = request.cache.fresh(&request.region, &request.digest) {
+    if let Some(entry) = request.cache.look(&request.region, &request.digest) {
         let shared = Shared::Value(entry);
         if let Some(output) = joined::<S>(&shared) {
             return (output, Source::L1, Some(shared));
@@ -165,7 +161,7 @@ where
                 break (begun, None);
             }
             Err(missing) => missing,
-            Ok((stored, life)) => match S::hit(stored.value.clone()) {
+            Ok((stored, life)) => match S::output(stored.value.clone()) {
                 Some(output) => {
                     let entry = promote(request, begun, stored, life);
                     return (output, Source::L2, Some(Shared::Value(entry)));
@@ -226,14 +222,14 @@ where
     let keep = value.as_ref().is_none_or(keep);
     let fresh = Fresh { value: value.as_ref(), load_time, fill, begun };
     let entry = store(request, fresh, keep).await;
-    let output = S::hit(value).expect("a shape puts together what it took apart");
+    let output = S::output(value).expect("a shape puts together what it took apart");
     (output, Some(Shared::Value(entry)))
 }
 
 /// Another caller's result as this call's output.
 fn joined<S: Shape>(shared: &Shared) -> Option<S::Output> {
     match shared {
-        Shared::Value(entry) => entry.value::<S::Value>().cloned().and_then(S::hit),
+        Shared::Value(entry) => entry.value().cloned().and_then(S::output),
         Shared::Error(error) => S::joined(&**error as &(dyn Any + Send + Sync)),
     }
 }

@@ -1,5 +1,9 @@
 //! Every operation of L2 passes here: onto the cache's own thread, under a deadline, counted when it fails.
+//!
+//! Reads are waited for in their callers' tasks where the store allows it: to hand each to a task of its own and back costs more
+//! than the read itself.
 
+mod deadline;
 mod io;
 
 use std::fmt;
@@ -10,6 +14,8 @@ use std::time::Duration;
 
 pub(crate) use io::Io;
 use tokio::task::AbortHandle;
+
+use deadline::Deadlines;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
@@ -24,16 +30,25 @@ struct Inner {
     io: Arc<Io>,
     store: Arc<dyn Store>,
     deadline: Duration,
+    /// Of the reads that run in their callers' tasks.
+    reads: Arc<Deadlines>,
     errors: Errors,
 }
 
 impl Guard {
     pub(crate) fn new(io: Arc<Io>, store: Arc<dyn Store>, deadline: Duration) -> Self {
-        Self { inner: Arc::new(Inner { io, store, deadline, errors: Errors::default() }) }
+        let reads = Arc::new(Deadlines::new(deadline));
+        let watched = Arc::clone(&reads);
+        io.spawn(async move { watched.watch().await });
+        Self { inner: Arc::new(Inner { io, store, deadline, reads, errors: Errors::default() }) }
     }
 
     /// See [`Store::read`].
     pub(crate) async fn read(&self, key: Arc<str>, stamps_key: Arc<str>, groups: Arc<[String]>) -> Result<Reading> {
+        if let Some(read) = self.inner.store.read_here(&key, &stamps_key, &groups) {
+            let result = self.inner.reads.keep(read).await.unwrap_or_else(|| Err(late(self.inner.deadline)));
+            return self.noted(result);
+        }
         self.run(move |store| async move { store.read(&key, &stamps_key, &groups).await }).await
     }
 
@@ -164,18 +179,26 @@ impl Guard {
     {
         let deadline = self.inner.deadline;
         let op = op(Arc::clone(&self.inner.store));
-        let task = self.inner.io.spawn(async move {
-            tokio::time::timeout(deadline, op).await.unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::Timeout, format!("L2 did not answer within {deadline:?}")))
-            })
-        });
+        let task = self
+            .inner
+            .io
+            .spawn(async move { tokio::time::timeout(deadline, op).await.unwrap_or_else(|_| Err(late(deadline))) });
         let result = task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::NotInstalled, "the cache is closed")));
+        self.noted(result)
+    }
+
+    /// Counts a failure.
+    fn noted<T>(&self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
             self.inner.errors.count(error.kind());
             tracing::debug!(error = %error, "L2 operation failed");
         }
         result
     }
+}
+
+fn late(deadline: Duration) -> Error {
+    Error::new(ErrorKind::Timeout, format!("L2 did not answer within {deadline:?}"))
 }
 
 fn shared(store: &dyn Store) -> Result<&dyn Shared> {

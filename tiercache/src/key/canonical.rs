@@ -54,14 +54,14 @@ impl KeyHasher {
         }
     }
 
-    /// The digest of all parts.
+    /// The digest of all parts. Afterwards the hasher is used up.
     ///
     /// # Errors
     ///
     /// `ErrorKind::Encode` if a part could not be serialized. Why is not told: the text of a foreign error may hold
     /// what is in the part, and arguments do not go into logs.
     #[inline]
-    pub(crate) fn finish(mut self) -> Result<Digest, Error> {
+    pub(crate) fn finish(&mut self) -> Result<Digest, Error> {
         // A map that is still open failed, and its failure was swallowed by a `Serialize` of the user's.
         if self.failed || self.limit == 0 {
             return Err(unserializable());

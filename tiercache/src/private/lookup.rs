@@ -40,7 +40,7 @@ pub fn at<S: Shape>(entry: &Entry<S::Value>, _shape: S) -> Lookup<S> {
     Lookup { target: Target::Entry(entry.request()), shape: PhantomData }
 }
 
-/// A call whose key is being made.
+/// A call whose key is being made: where it stands, because to move a key that has just been written stalls the processor.
 pub struct Lookup<S> {
     target: Target,
     shape: PhantomData<fn() -> S>,
@@ -73,7 +73,7 @@ impl<S> Lookup<S> {
     /// Adds a part of the key.
     #[inline]
     #[must_use]
-    pub fn part<P: KeyPart + ?Sized>(mut self, part: &P) -> Self {
+    pub fn part<P: KeyPart + ?Sized>(&mut self, part: &P) -> &mut Self {
         if let Target::Site(_, _, hasher) = &mut self.target {
             hasher.part(part);
         }
@@ -82,12 +82,12 @@ impl<S> Lookup<S> {
 
     /// Looks in L1.
     #[inline]
-    pub fn look(self) -> Look<S>
+    pub fn look(&mut self) -> Look<S>
     where
         S: Shape,
     {
         let said = adjustment();
-        match self.target {
+        match &mut self.target {
             Target::Site(site, instance, hasher) => {
                 if instance.disowned {
                     return bypass(said);
@@ -111,15 +111,28 @@ impl<S> Lookup<S> {
 #[inline]
 fn look<S: Shape>(cache: &Cache, region: &Arc<Region>, digest: Digest, said: Option<Adjustment>) -> Look<S> {
     if said.as_ref().is_none_or(|said| said.mode == Mode::Usual)
-        && let Some(output) = cache.look(region, &digest).and_then(S::hit)
+        && let Some(entry) = cache.look(region, &digest)
+        && let Some(stored) = entry.value::<S::Value>()
     {
-        region.counters.count(Event::L1Hit);
-        if let Some(said) = said {
-            tell(said.report.as_ref(), Source::L1);
+        // Counted before the value is cloned: an atomic addition waits until everything written before it has left the processor.
+        if let Some(value) = stored {
+            hit(region, said);
+            return Look::Hit(S::hit(value.clone()));
         }
-        return Look::Hit(output);
+        if let Some(absence) = S::absence() {
+            hit(region, said);
+            return Look::Hit(absence);
+        }
     }
     miss(cache, region, digest, said)
+}
+
+#[inline]
+fn hit(region: &Region, said: Option<Adjustment>) {
+    region.counters.count(Event::L1Hit);
+    if let Some(said) = said {
+        tell(said.report.as_ref(), Source::L1);
+    }
 }
 
 #[cold]
@@ -187,7 +200,7 @@ impl<T: Cacheable> Address<T> {
     }
 
     /// The address, in the cache that is current.
-    pub fn entry(self) -> Entry<T> {
+    pub fn entry(mut self) -> Entry<T> {
         let digest: Result<Digest> = self.hasher.finish();
         let Some(cache) = scoped().or_else(Cache::installed) else { return Entry::nowhere() };
         let region = self.site.region(self.instance, &cache);

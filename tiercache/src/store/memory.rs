@@ -139,6 +139,10 @@ impl Store for Memory {
         Box::pin(async move { Ok(self.state().read(key, stamps_key, groups)) })
     }
 
+    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>> {
+        Some(self.read(key, stamps_key, groups))
+    }
+
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
         Box::pin(async move {
             self.state().write(key, bytes, life);

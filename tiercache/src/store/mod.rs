@@ -1,8 +1,8 @@
 //! The contract of L2, and its implementations.
 //!
 //! A store keeps bytes under keys for a time, and the *stamps* of groups (a namespace, a prefix) in one hash. It never
-//! looks into the bytes. Everything here runs on the cache's own I/O thread, under a deadline that `guard` sets:
-//! an implementation MUST be safe to drop at any await, MUST NOT block the thread, and MUST NOT retry by itself.
+//! looks into the bytes. Everything here runs on the cache's own I/O thread (but see [`Store::read_here`]), under a deadline
+//! that `guard` sets: an implementation MUST be safe to drop at any await, MUST NOT block the thread, and MUST NOT retry by itself.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -70,6 +70,10 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// The value at `key` with its remaining life, and the stamps of `groups` (fields of the hash at `stamps_key`), read
     /// in this order in one round trip. A value of a foreign type at `key` is `ErrorKind::WrongType`.
     fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading>;
+
+    /// The same in its caller's task: on any thread, under any runtime or none, whose clock may be paused. `None` if it cannot
+    /// begin like that now.
+    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>>;
 
     /// Keeps `bytes` under `key` for `life`, replacing whatever was there, of whatever type.
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()>;

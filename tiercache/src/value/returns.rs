@@ -152,10 +152,10 @@ mod tests {
 
     #[test]
     fn a_hit_is_kept_as_what_it_was() {
-        let output = SharedResultOptionOf::<u8, String>::hit(Some(7)).unwrap();
+        let output = SharedResultOptionOf::<u8, String>::hit(7);
         assert!(matches!(SharedResultOptionOf::<u8, String>::split(output), Split::Kept(Some(7))));
         assert!(matches!(OptionOf::<u8>::split(None), Split::Kept(None)));
         assert!(matches!(ResultOf::<u8, NotClone>::split(Err(NotClone)), Split::Failed(Err(NotClone))));
-        assert_eq!(Plain::<u8>::hit(None), None);
+        assert_eq!((Plain::<u8>::output(None), OptionOf::<u8>::output(None)), (None, Some(None)));
     }
 }

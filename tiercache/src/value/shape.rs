@@ -21,15 +21,25 @@ pub enum Split<T, O> {
 
 /// How an output is taken apart and put together again.
 ///
-/// MUST hold: `hit` puts together what `split` took apart.
+/// MUST hold: `output` puts together what `split` took apart.
 pub trait Shape: Copy {
     /// What the function returns.
     type Output;
     /// What is stored of it.
     type Value: Cacheable;
 
-    /// The output for a stored value, or for a kept absence; `None` if this shape has no absence.
-    fn hit(stored: Option<Self::Value>) -> Option<Self::Output>;
+    /// The output for a stored value.
+    fn hit(value: Self::Value) -> Self::Output;
+
+    /// The output for a kept absence; `None` if this shape has none.
+    fn absence() -> Option<Self::Output> {
+        None
+    }
+
+    /// The output for what an entry holds.
+    fn output(stored: Option<Self::Value>) -> Option<Self::Output> {
+        stored.map_or_else(Self::absence, |value| Some(Self::hit(value)))
+    }
 
     /// What of this output is kept. By value: an error need not be `Send`, and is not held while a value is stored.
     fn split(output: Self::Output) -> Split<Self::Value, Self::Output>;
@@ -128,8 +138,9 @@ impl<T: Cacheable> Shape for Plain<T> {
     type Output = T;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<T> {
-        stored
+    #[inline]
+    fn hit(value: T) -> T {
+        value
     }
 
     fn split(output: T) -> Split<T, T> {
@@ -141,8 +152,14 @@ impl<T: Cacheable> Shape for OptionOf<T> {
     type Output = Option<T>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Option<T>> {
-        Some(stored)
+    #[inline]
+    fn hit(value: T) -> Option<T> {
+        Some(value)
+    }
+
+    #[inline]
+    fn absence() -> Option<Option<T>> {
+        Some(None)
     }
 
     fn split(output: Option<T>) -> Split<T, Option<T>> {
@@ -154,8 +171,9 @@ impl<T: Cacheable, E> Shape for ResultOf<T, E> {
     type Output = Result<T, E>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Result<T, E>> {
-        stored.map(Ok)
+    #[inline]
+    fn hit(value: T) -> Result<T, E> {
+        Ok(value)
     }
 
     fn split(output: Result<T, E>) -> Split<T, Result<T, E>> {
@@ -167,8 +185,14 @@ impl<T: Cacheable, E> Shape for ResultOptionOf<T, E> {
     type Output = Result<Option<T>, E>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Result<Option<T>, E>> {
-        Some(Ok(stored))
+    #[inline]
+    fn hit(value: T) -> Result<Option<T>, E> {
+        Ok(Some(value))
+    }
+
+    #[inline]
+    fn absence() -> Option<Result<Option<T>, E>> {
+        Some(Ok(None))
     }
 
     fn split(output: Result<Option<T>, E>) -> Split<T, Result<Option<T>, E>> {
@@ -180,8 +204,9 @@ impl<T: Cacheable, E: Clone + Send + Sync + 'static> Shape for SharedResultOf<T,
     type Output = Result<T, E>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Result<T, E>> {
-        ResultOf::<T, E>::hit(stored)
+    #[inline]
+    fn hit(value: T) -> Result<T, E> {
+        Ok(value)
     }
 
     fn split(output: Result<T, E>) -> Split<T, Result<T, E>> {
@@ -201,8 +226,14 @@ impl<T: Cacheable, E: Clone + Send + Sync + 'static> Shape for SharedResultOptio
     type Output = Result<Option<T>, E>;
     type Value = T;
 
-    fn hit(stored: Option<T>) -> Option<Result<Option<T>, E>> {
-        ResultOptionOf::<T, E>::hit(stored)
+    #[inline]
+    fn hit(value: T) -> Result<Option<T>, E> {
+        Ok(Some(value))
+    }
+
+    #[inline]
+    fn absence() -> Option<Result<Option<T>, E>> {
+        Some(Ok(None))
     }
 
     fn split(output: Result<Option<T>, E>) -> Split<T, Result<Option<T>, E>> {

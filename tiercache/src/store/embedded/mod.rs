@@ -164,6 +164,10 @@ impl Store for EmbeddedStore {
         op!(self, Request::Read { key, hash, groups }, Response::Reading(reading) => reading)
     }
 
+    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>> {
+        Some(self.read(key, stamps_key, groups))
+    }
+
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
         op!(self, Request::Write { key: key.to_owned(), bytes, life }, Response::Done => ())
     }

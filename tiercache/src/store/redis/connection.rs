@@ -15,7 +15,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A connection that reconnects by itself. MUST be used on one runtime, which its dialling tasks run on.
+/// A connection that reconnects by itself. [`Connection::begin`] MUST be called on one runtime, which its dialling tasks run on.
 pub(super) struct Connection {
     shared: Arc<Shared>,
 }
@@ -53,15 +53,23 @@ impl Connection {
         Self { shared: Arc::new(Shared { client, connect_timeout, state: Mutex::new(state) }) }
     }
 
-    /// Begins an exchange: a handle to send on, once there is a connection.
+    /// Begins an exchange if there is a connection. A handle to send on needs no runtime.
+    pub(super) fn begin_now(&self) -> Option<Exchange> {
+        let State::Up { connection, serial, unanswered_since } = &mut *self.shared.lock() else { return None };
+        unanswered_since.get_or_insert_with(Instant::now);
+        let shared = Arc::clone(&self.shared);
+        Some(Exchange { connection: connection.clone(), serial: *serial, shared, answered: false })
+    }
+
+    /// Begins an exchange, once there is a connection.
     pub(super) async fn begin(&self) -> Result<Exchange> {
         loop {
+            if let Some(exchange) = self.begin_now() {
+                return Ok(exchange);
+            }
             let mut done = match &mut *self.shared.lock() {
-                State::Up { connection, serial, unanswered_since } => {
-                    unanswered_since.get_or_insert_with(Instant::now);
-                    let shared = Arc::clone(&self.shared);
-                    return Ok(Exchange { connection: connection.clone(), serial: *serial, shared, answered: false });
-                }
+                // Since the line above.
+                State::Up { .. } => continue,
                 State::Closed => return Err(Error::new(ErrorKind::Unavailable, "the connection to Redis is closed")),
                 State::Dialling { done, .. } => done.clone(),
                 State::Down { retry_at, reason: (kind, text), .. } if Instant::now() < *retry_at => {

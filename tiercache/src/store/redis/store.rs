@@ -8,7 +8,7 @@ use redis::{
 };
 
 use super::Redis;
-use super::connection::Connection;
+use super::connection::{Connection, Exchange};
 use super::news::Bus;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Found, Op, Page, Reading, Shared, Store};
@@ -64,29 +64,8 @@ impl RedisStore {
         convert(value)
     }
 
-    async fn many(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
-        let mut exchange = self.connection.begin().await?;
-        let result = exchange.connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
-        exchange.ended(result.as_ref().err());
-        result.map_err(translate)
-    }
-
     async fn read(&self, key: &str, stamps_key: &str, groups: &[String]) -> Result<Reading> {
-        let mut pipeline = pipe();
-        pipeline.cmd("GET").arg(key).cmd("PTTL").arg(key);
-        if !groups.is_empty() {
-            pipeline.cmd("HMGET").arg(stamps_key).arg(groups);
-        }
-        let mut values = self.many(&pipeline).await?.into_iter();
-        let mut next = || values.next().unwrap_or(Value::Nil).extract_error().map_err(translate);
-        let (bytes, remaining) = (next(), next()?);
-        let stamps = if groups.is_empty() { Vec::new() } else { convert(next()?)? };
-        let found = match bytes {
-            Err(error) => return Err(error),
-            Ok(Value::Nil) => None,
-            Ok(bytes) => Some(Found { bytes: convert(bytes)?, remaining: remaining_life(&remaining) }),
-        };
-        Ok(Reading { found, stamps })
+        read_on(self.connection.begin().await?, key, stamps_key, groups).await
     }
 
     async fn stamp(&self, stamps_key: &str, groups: &[String], fresh: &[u64]) -> Result<Vec<u64>> {
@@ -112,9 +91,38 @@ impl RedisStore {
     }
 }
 
+async fn read_on(exchange: Exchange, key: &str, stamps_key: &str, groups: &[String]) -> Result<Reading> {
+    let mut pipeline = pipe();
+    pipeline.cmd("GET").arg(key).cmd("PTTL").arg(key);
+    if !groups.is_empty() {
+        pipeline.cmd("HMGET").arg(stamps_key).arg(groups);
+    }
+    let mut values = many(exchange, &pipeline).await?.into_iter();
+    let mut next = || values.next().unwrap_or(Value::Nil).extract_error().map_err(translate);
+    let (bytes, remaining) = (next(), next()?);
+    let stamps = if groups.is_empty() { Vec::new() } else { convert(next()?)? };
+    let found = match bytes {
+        Err(error) => return Err(error),
+        Ok(Value::Nil) => None,
+        Ok(bytes) => Some(Found { bytes: convert(bytes)?, remaining: remaining_life(&remaining) }),
+    };
+    Ok(Reading { found, stamps })
+}
+
+async fn many(mut exchange: Exchange, pipeline: &Pipeline) -> Result<Vec<Value>> {
+    let result = exchange.connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
+    exchange.ended(result.as_ref().err());
+    result.map_err(translate)
+}
+
 impl Store for RedisStore {
     fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading> {
         Box::pin(self.read(key, stamps_key, groups))
+    }
+
+    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>> {
+        let exchange = self.connection.begin_now()?;
+        Some(Box::pin(read_on(exchange, key, stamps_key, groups)))
     }
 
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
