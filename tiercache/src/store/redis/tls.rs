@@ -16,7 +16,7 @@ impl Redis {
     /// `ErrorKind::Config` if it is no PEM certificate.
     pub fn root_certificate(self, pem: impl Into<Vec<u8>>) -> Result<Self> {
         let pem = pem.into();
-        if !CertificateDer::pem_slice_iter(&pem).next().is_some_and(|first| first.is_ok()) {
+        if CertificateDer::pem_slice_iter(&pem).next().is_none_or(|first| first.is_err()) {
             return Err(Error::config(
                 "this is no root certificate: give one in PEM, `-----BEGIN CERTIFICATE-----` and on",
             ));
