@@ -1,4 +1,9 @@
 //! The benchmarks: see the documentation of the package.
+#![allow(
+    clippy::needless_for_each,
+    clippy::semicolon_if_nothing_returned,
+    reason = "what is measured reads best in a line"
+)]
 
 mod embedded;
 mod floor;
