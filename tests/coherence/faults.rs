@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::{MAX_STALENESS, NAMESPACE};
 
 /// Between two faults.
-const QUIET: Duration = Duration::from_millis(600);
+const QUIET: Duration = Duration::from_millis(400);
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {

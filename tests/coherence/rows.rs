@@ -39,10 +39,10 @@ async fn select(row: u32) -> u64 {
 }
 
 async fn dawdle() {
-    let micros = match fastrand::u32(..1_000) {
-        0..700 => return,
-        700..950 => fastrand::u64(..3_000),
-        950..998 => fastrand::u64(..40_000),
+    let micros = match fastrand::u32(..4_000) {
+        0..3_200 => return,
+        3_200..3_900 => fastrand::u64(..3_000),
+        3_900..3_998 => fastrand::u64(..40_000),
         // Longer than the bound: whoever joins this load must not get what was read too long ago.
         _ => 2_400_000,
     };

@@ -18,7 +18,7 @@ pub(crate) const SEED: &str = "COHERENCE_RUN_SEED";
 pub(crate) const UNTIL: &str = "COHERENCE_UNTIL";
 
 /// Reads in a row, and the pause after them.
-const BURST: u32 = 10;
+const BURST: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(10);
 /// How often it is looked whether L2 has failed.
 const LOOK: Duration = Duration::from_millis(5);
@@ -82,7 +82,7 @@ impl Task {
                 let row = self.row();
                 self.read(row).await;
             }
-            if self.random.u32(..40) == 0 {
+            if self.random.u32(..12) == 0 {
                 let row = self.row();
                 self.write(row).await;
                 self.read(row).await;
@@ -107,7 +107,7 @@ impl Task {
     async fn write(&mut self, row: u32) {
         let begin = nanos();
         let version = rows::commit(row).await;
-        let invalidated = match self.random.u32(..300) {
+        let invalidated = match self.random.u32(..1_000) {
             0 => self.cache.clear().await,
             _ => rows::invalidate(&self.cache, row).await,
         };
