@@ -14,8 +14,13 @@ use super::{MAX_STALENESS, NAMESPACE};
 /// Between two faults.
 const QUIET: Duration = Duration::from_millis(400);
 
+/// How often the bus is lost in a row, and the time between.
+const DEAF: u32 = 30;
+const DEAF_FOR: Duration = Duration::from_millis(20);
+
 #[derive(Clone, Copy, Debug)]
 enum Fault {
+    /// For a while nobody hears anything, unless by the log.
     LoseBus,
     LoseConnections,
     Flush,
@@ -28,7 +33,7 @@ enum Fault {
 
 const DECK: [Fault; 10] = [
     Fault::LoseBus,
-    Fault::Pause,
+    Fault::LoseBus,
     Fault::LoseConnections,
     Fault::EvictStamps,
     Fault::LoseBus,
@@ -55,6 +60,12 @@ pub(crate) async fn inject(server: &mut RedisServer, instances: &[Pid], seed: u6
         match fault {
             Fault::Pause => pauses.push(tokio::spawn(pause(instances[random.usize(..instances.len())]))),
             Fault::Restart => server.restart().await,
+            Fault::LoseBus => {
+                for _ in 0..DEAF {
+                    befall(server, &command(fault, &mut random)).await;
+                    sleep(DEAF_FOR).await;
+                }
+            }
             fault => befall(server, &command(fault, &mut random)).await,
         }
         sleep(QUIET.mul_f64(0.5 + random.f64())).await;

@@ -82,7 +82,7 @@ impl Task {
                 let row = self.row();
                 self.read(row).await;
             }
-            if self.random.u32(..12) == 0 {
+            if self.random.u32(..4) == 0 {
                 let row = self.row();
                 self.write(row).await;
                 self.read(row).await;
