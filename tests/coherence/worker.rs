@@ -20,6 +20,7 @@ pub(crate) const UNTIL: &str = "COHERENCE_UNTIL";
 /// Reads in a row, and the pause after them.
 const BURST: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(10);
+const SLOW_TASKS: usize = 8;
 /// How often it is looked whether L2 has failed.
 const LOOK: Duration = Duration::from_millis(5);
 /// Who looks as late as this was paused: what failed meanwhile says nothing about the calls after.
@@ -45,7 +46,7 @@ pub(crate) async fn run(instance: usize) {
     for task in 0..TASKS {
         let journal = Journal::create(&journal(&folder, instance, task));
         let random = Rng::with_seed(seed ^ (instance * TASKS + task) as u64);
-        let work = Task { cache: cache.clone(), journal, random };
+        let work = Task { cache: cache.clone(), journal, random, slow: task < SLOW_TASKS };
         let scope = cache.clone();
         tasks.push(tokio::spawn(async move { scope.scope(work.run(until)).await }));
     }
@@ -73,12 +74,14 @@ struct Task {
     cache: Cache,
     journal: Journal,
     random: Rng,
+    /// Whether it works on the slow rows, and on those alone: the others are not to wait.
+    slow: bool,
 }
 
 impl Task {
     async fn run(mut self, until: u64) {
         while nanos() < until {
-            for _ in 0..BURST {
+            for _ in 0..if self.slow { 2 } else { BURST } {
                 let row = self.row();
                 self.read(row).await;
             }
@@ -94,7 +97,10 @@ impl Task {
 
     /// Some rows are hot.
     fn row(&mut self) -> u32 {
-        let among = if self.random.u32(..4) == 0 { 10 } else { rows::ROWS };
+        if self.slow {
+            return self.random.u32(rows::SLOW..rows::ROWS);
+        }
+        let among = if self.random.u32(..4) == 0 { 10 } else { rows::SLOW };
         self.random.u32(..among)
     }
 
