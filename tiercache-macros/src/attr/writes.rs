@@ -85,8 +85,13 @@ fn prefix(name: Ident, input: ParseStream<'_>) -> Target {
         let value = content.parse()?;
         if content.is_empty() { Ok(value) } else { Err(content.error("more than one")) }
     }
-    match inside(input) {
-        Ok(value) if ends(input) => Target::Prefix(Word { name, value }),
+    // On a fork: what is left in the parentheses of a fault would be an error of its own.
+    let ahead = input.fork();
+    match inside(&ahead) {
+        Ok(value) if ends(&ahead) => {
+            input.advance_to(&ahead);
+            Target::Prefix(Word { name, value })
+        }
         _ => Target::Malformed(name),
     }
 }
