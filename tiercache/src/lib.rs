@@ -97,7 +97,7 @@ pub use store::memory::Memory;
 #[cfg(feature = "redis")]
 pub use store::redis::Redis;
 #[cfg(feature = "macros")]
-pub use tiercache_macros::{cached, entry};
+pub use tiercache_macros::{cached, entry, invalidates};
 pub use value::{Cacheable, KeyPart};
 
 /// Guides: a page a question.

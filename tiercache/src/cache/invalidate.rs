@@ -1,5 +1,7 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
+pub(super) mod batch;
+
 use std::sync::Arc;
 
 use crate::coherence::groups::{NAMESPACE, covered, covers, hash, prefix_hash};
