@@ -24,9 +24,13 @@ fn read(instance: usize, version: u64, begin: u64, end: u64) -> (usize, Record) 
 
 fn verdict(records: &[(usize, Record)]) -> Verdict {
     let mut history = History::default();
-    records.iter().for_each(|(instance, record)| history.add(*instance, *record));
+    for (instance, record) in records {
+        history.add(*instance, *record);
+    }
     let mut verdict = history.closed(BOUNDS);
-    records.iter().for_each(|(instance, record)| verdict.judge(*instance, *record));
+    for (instance, record) in records {
+        verdict.judge(*instance, *record);
+    }
     verdict
 }
 
@@ -121,7 +125,9 @@ fn records_come_back_from_their_journal() {
         Record::CutOff { begin: 9, end: 10 },
     ];
     let mut journal = Journal::create(&path);
-    records.iter().for_each(|record| journal.note(*record));
+    for record in records {
+        journal.note(record);
+    }
     journal.finish();
     let mut found = Vec::new();
     read_journal(&path, |record| found.push(record));
