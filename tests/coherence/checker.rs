@@ -24,11 +24,11 @@ fn read(instance: usize, version: u64, begin: u64, end: u64) -> (usize, Record) 
 
 fn verdict(records: &[(usize, Record)]) -> Verdict {
     let mut history = History::default();
-    for (instance, record) in &records {
+    for (instance, record) in records {
         history.add(*instance, *record);
     }
     let mut verdict = history.closed(BOUNDS);
-    for (instance, record) in &records {
+    for (instance, record) in records {
         verdict.judge(*instance, *record);
     }
     verdict
@@ -125,8 +125,8 @@ fn records_come_back_from_their_journal() {
         Record::CutOff { begin: 9, end: 10 },
     ];
     let mut journal = Journal::create(&path);
-    for record in &records {
-        journal.note(*record);
+    for record in records {
+        journal.note(record);
     }
     journal.finish();
     let mut found = Vec::new();

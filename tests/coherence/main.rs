@@ -95,8 +95,8 @@ async fn run() {
     fleet.end().await;
     let verdict = judge(folder.path());
     println!("{verdict}");
-    assert!(verdict.reads() > seconds * 10_000, "too few reads to mean anything: {}", verdict.reads());
     assert_eq!(verdict.violated(), 0, "seed {seed}");
+    assert!(verdict.reads() > seconds * 2_000, "too few reads to mean anything: {}", verdict.reads());
 }
 
 /// Reads all journals twice: the writes first, then the reads.

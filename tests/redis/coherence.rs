@@ -263,3 +263,35 @@ async fn a_nested_function_does_not_join_a_load_begun_before_its_own() {
     assert_eq!(within.await.unwrap(), 1);
     assert_eq!(outer.await.unwrap(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_that_was_begun_longer_ago_than_the_bound_is_not_joined() {
+    #[cached(prefix = "long", l1_ttl = 60, skip(gate, runs))]
+    async fn long(id: u64, gate: Arc<Notify>, runs: Calls) -> usize {
+        let nth = runs.hit();
+        if nth == 1 {
+            gate.notified().await;
+        }
+        nth
+    }
+    const BOUND: Duration = Duration::from_millis(200);
+    let (server, gate, runs) = (RedisServer::start().await, Arc::new(Notify::new()), Calls::new());
+    let builder = Cache::builder().namespace("shop").l2(Redis::new(server.url()).unwrap()).max_staleness(BOUND);
+    let cache = builder.build().await.unwrap();
+    let call = || {
+        let (cache, gate, runs) = (cache.clone(), Arc::clone(&gate), runs.clone());
+        async move { cache.scope(long(1, gate, runs)).await }
+    };
+    let first = tokio::spawn(call());
+    eventually(|| async { runs.get() == 1 }, SOON).await;
+    // L2 answers, but no heartbeat proves anything any more.
+    let mut connection = server.connection().await;
+    let _: () = connection.set("shop:@log", "no log").await.unwrap();
+    let _: () = connection.del(cache.scope(async { long_entry(1).key() }).await.unwrap()).await.unwrap();
+    sleep(BOUND * 2).await;
+    let mut second = Box::pin(call());
+    assert!(futures_util::poll!(second.as_mut()).is_pending());
+    gate.notify_one();
+    assert_eq!(first.await.unwrap(), 1);
+    assert_eq!(second.await, 2);
+}
