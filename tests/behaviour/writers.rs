@@ -305,6 +305,22 @@ async fn an_invalidation_that_fails_leaves_the_output_and_is_counted() {
     assert!(errors.iter().any(|(_, count)| *count > 0), "{errors:?}");
 }
 
+#[tokio::test]
+async fn a_writer_waits_until_l2_is_told() {
+    #[invalidates(user_entry(1))]
+    async fn write() {}
+    let server = RedisServer::start().await;
+    let l2 = Redis::new(server.url()).unwrap();
+    let cache = Cache::builder().namespace(unique_namespace()).l2(l2).l2_deadline(SOON).build().await.unwrap();
+    cache.scope(fill()).await;
+    server.pause();
+    let mut call = Box::pin(cache.scope(write()));
+    assert!(futures_util::poll!(call.as_mut()).is_pending());
+    server.resume();
+    call.await;
+    assert_eq!(cache.scope(kept()).await, (false, true, true));
+}
+
 // Contexts.
 
 struct Repo {

@@ -28,6 +28,7 @@
 //! # Where to look
 //!
 //! - [`cached`](macro@cached), the attribute, with every option; [`entry!`](macro@entry), an address declared by itself.
+//! - [`invalidates`](macro@invalidates), the attribute of functions that write.
 //! - [`Cache`] and [`CacheBuilder`]: tiers, lives, named caches; [`Cache::from_env`].
 //! - [`Entry`], the typed address of one value: look, set, invalidate.
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.

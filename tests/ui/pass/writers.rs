@@ -101,15 +101,15 @@ async fn returned(tenant: u64) -> (u64, u64) {
 
 // What an attribute sees of a `macro_rules!` comes in invisible groups.
 macro_rules! writer {
-    ($name:ident, $entry:expr, $later:expr, $prefix:literal) => {
+    ($name:ident($id:ident), $entry:expr, $later:expr, $prefix:literal) => {
         #[invalidates($entry, $later, prefix($prefix))]
-        async fn $name(id: u64) -> u64 {
-            id
+        async fn $name($id: u64) -> u64 {
+            $id
         }
     };
 }
 
-writer!(by_macro, get_user_entry(id), |id| get_user_entry(*id), "search");
+writer!(by_macro(id), get_user_entry(id), |id| get_user_entry(*id), "search");
 
 fn main() {
     drop((Pg.rename(1), rename(1), safe(), numbers(), all(), literal(), prefixes(), one_each(), once(), always()));
