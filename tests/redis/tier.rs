@@ -65,6 +65,19 @@ async fn a_flushed_server_is_a_cold_one() {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_between_two_calls_costs_no_hit() {
+    let (server, runs) = (RedisServer::start().await, Calls::new());
+    let (cache, mut connection) = (instance(&server).await, server.connection().await);
+    cache.scope(find(1, &runs)).await;
+    for _ in 0..20 {
+        cache.clear_l1();
+        let _: i64 = redis::cmd("CLIENT").arg(&["KILL", "TYPE", "normal"]).query_async(&mut connection).await.unwrap();
+        let (_, outcome) = cache.scope(find(1, &runs).with_outcome()).await;
+        assert_eq!(outcome.unwrap().source(), Source::L2);
+    }
+}
+
+#[tokio::test]
 async fn namespaces_keep_apart() {
     let (server, runs) = (RedisServer::start().await, Calls::new());
     at(&server.url(), "shop").await.scope(find(1, &runs)).await;

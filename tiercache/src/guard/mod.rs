@@ -47,7 +47,11 @@ impl Guard {
     pub(crate) async fn read(&self, key: Arc<str>, stamps_key: Arc<str>, groups: Arc<[String]>) -> Result<Reading> {
         if let Some(read) = self.inner.store.read_here(&key, &stamps_key, &groups) {
             let result = self.inner.reads.keep(read).await.unwrap_or_else(|| Err(late(self.inner.deadline)));
-            return self.noted(result);
+            let result = self.noted(result);
+            if !matches!(&result, Err(error) if error.kind() == ErrorKind::Unavailable) {
+                return result;
+            }
+            // A connection that broke says nothing of the server: once more, over a new one.
         }
         self.run(move |store| async move { store.read(&key, &stamps_key, &groups).await }).await
     }
