@@ -36,7 +36,9 @@ impl fmt::Display for Row {
 
 /// Prints rows.
 pub fn print(rows: &[Row]) {
-    rows.iter().for_each(|row| println!("{row}"));
+    for row in rows {
+        println!("{row}");
+    }
 }
 
 /// Prints a row of a case that measures memory.
