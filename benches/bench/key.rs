@@ -34,12 +34,12 @@ pub(crate) fn addresses(case: &str) -> Result {
         })
         .add("address by (u64)", || {
             for &id in ids {
-                black_box(by_id_entry(id));
+                let _ = black_box(by_id_entry(id));
             }
         })
         .add("address by (u64, &str)", || {
             for &id in ids {
-                black_box(by_id_and_language_entry(id, black_box("en-GB")));
+                let _ = black_box(by_id_and_language_entry(id, black_box("en-GB")));
             }
         })
         .hold(Scale::short());

@@ -1,5 +1,7 @@
 //! What is cached: a value as services have them, and the functions that give it.
 
+#![allow(clippy::unused_async, reason = "bodies that ask no database; the lint looks into what `cached` makes of them")]
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::hint::black_box;
@@ -42,13 +44,11 @@ pub(crate) async fn ours_shared(id: u64) -> Arc<User> {
 }
 
 /// The same by the crate `cached`: one tier, no statistics, an LRU behind one lock.
-#[expect(clippy::unused_async, reason = "as a body that asks a database")]
 #[cached::macros::cached(max_size = 20_000)]
 pub(crate) async fn theirs(id: u64) -> User {
     User::new(id)
 }
 
-#[expect(clippy::unused_async, reason = "as a body that asks a database")]
 #[cached::macros::cached(max_size = 20_000)]
 pub(crate) async fn theirs_shared(id: u64) -> Arc<User> {
     Arc::new(User::new(id))

@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(deadlines.keep(ready(7)).await, Some(7));
         let (answer, answered) = tokio::sync::oneshot::channel();
         tokio::join!(async { assert_eq!(deadlines.keep(answered).await, Some(Ok(8))) }, async {
-            answer.send(8).unwrap()
+            answer.send(8).unwrap();
         });
     }
 
