@@ -1,4 +1,14 @@
 //! The benchmarks: see the documentation of the package.
+#![allow(
+    clippy::needless_for_each,
+    clippy::semicolon_if_nothing_returned,
+    reason = "what is measured reads best in a line"
+)]
+#![allow(
+    clippy::unnecessary_wraps,
+    clippy::unused_async,
+    reason = "cases are alike, and subjects are what users write"
+)]
 
 mod embedded;
 mod floor;

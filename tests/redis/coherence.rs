@@ -211,3 +211,55 @@ async fn a_value_set_here_is_served_there() {
     assert_eq!(two.scope(find(1, &runs)).await, 777);
     assert_eq!(one.scope(find(1, &runs)).await, 777);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prefix_whose_stamp_was_evicted_is_invalidated_all_the_same() {
+    let server = RedisServer::start().await;
+    let (one, two, runs) = pair(&server).await;
+    let mut connection = server.connection().await;
+    for lost in ["shop:@groups", "n", "p:user"] {
+        let old = one.scope(find(1, &runs)).await;
+        assert_eq!(two.scope(find(1, &runs)).await, old);
+        let _: usize = match lost {
+            "shop:@groups" => connection.del(lost).await.unwrap(),
+            field => connection.hdel("shop:@groups", field).await.unwrap(),
+        };
+        one.invalidate_prefix("user").await.unwrap();
+        until_changed(&two, 1, &runs, old, SOON).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nested_function_does_not_join_a_load_begun_before_its_own() {
+    #[cached(prefix = "inside", l1_ttl = 60, skip(gate, runs))]
+    async fn inside(id: u64, gate: Arc<Notify>, runs: Calls) -> usize {
+        let nth = runs.hit();
+        if nth == 1 {
+            gate.notified().await;
+        }
+        nth
+    }
+    #[cached(prefix = "around", l1_ttl = 60, skip(gate, runs, begun))]
+    async fn around(id: u64, gate: Arc<Notify>, runs: Calls, begun: Arc<Notify>) -> usize {
+        begun.notify_one();
+        inside(id, gate, runs).await
+    }
+    let server = RedisServer::start().await;
+    let (_, two, runs) = pair(&server).await;
+    let (gate, begun) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let within = {
+        let (two, gate, runs) = (two.clone(), Arc::clone(&gate), runs.clone());
+        tokio::spawn(async move { two.scope(inside(1, gate, runs)).await })
+    };
+    eventually(|| async { runs.get() == 1 }, SOON).await;
+    // What the load under way has read is older than the outer load: it may have been invalidated in between, unheard.
+    let outer = {
+        let (two, gate, runs, begun) = (two.clone(), Arc::clone(&gate), runs.clone(), Arc::clone(&begun));
+        tokio::spawn(async move { two.scope(around(1, gate, runs, begun)).await })
+    };
+    begun.notified().await;
+    let _: () = server.connection().await.del(two.scope(async { inside_entry(1).key() }).await.unwrap()).await.unwrap();
+    gate.notify_one();
+    assert_eq!(within.await.unwrap(), 1);
+    assert_eq!(outer.await.unwrap(), 2);
+}

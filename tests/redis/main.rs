@@ -5,6 +5,7 @@ mod lease;
 mod other_process;
 mod stored_bytes;
 mod tier;
+mod tls;
 
 use std::time::Duration;
 

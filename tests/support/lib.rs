@@ -4,6 +4,8 @@
 //! the real clock and never moves a paused tokio clock, so that all of it works under `start_paused` as well.
 #![allow(clippy::missing_panics_doc, reason = "panicking is how test support reports")]
 
+pub mod history;
+
 mod helpers;
 mod ports;
 mod proxy;

@@ -1,5 +1,7 @@
 //! Words to spanned options. One table knows every option; nothing is judged here, only read.
 
+pub(crate) mod writes;
+
 use core::time::Duration;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};

@@ -3,6 +3,7 @@
 mod key;
 mod options;
 mod signature;
+pub(crate) mod writes;
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{Error, Expr, Type};

@@ -4,11 +4,16 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt as _;
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprPath, ExprReference, Generics, Meta, MetaList, Path, Receiver, Token, Type};
+use syn::{
+    Attribute, Expr, ExprPath, ExprReference, Generics, Meta, MetaList, Path, Receiver, Token, Type, TypeTuple, token,
+};
 
 use crate::generics;
 use crate::item::{Address, Arg, Args, Function, span_of};
-use crate::model::{Cached, Companion, CompanionWish, Home, Key, Own, Place, Settings, Site, Types, Wishes, stored};
+use crate::model::{
+    Cached, Companion, CompanionWish, Home, Invalidates, Key, Own, Place, Plan, Settings, Site, Target, Types, Wishes,
+    stored,
+};
 use crate::names::Names;
 
 /// The model of a function.
@@ -24,6 +29,21 @@ pub(crate) fn cached(function: Function, output: Type, wishes: Wishes) -> Cached
         }
     };
     Cached { paths, function, output, place, keep, companion }
+}
+
+/// The model of a function that invalidates. Its addresses are taken by reference: the body may want them too.
+pub(crate) fn invalidates(function: Function, mut plan: Plan) -> Invalidates {
+    for target in &mut plan.targets {
+        if let Target::Entry(expr) = target {
+            *expr = Expr::Reference(reference(expr.clone()));
+        }
+    }
+    let nothing = || {
+        let paren_token = token::Paren { span: function.brace.span };
+        Type::Tuple(TypeTuple { attrs: Vec::new(), paren_token, elems: Punctuated::new() })
+    };
+    let output = function.output.clone().unwrap_or_else(nothing);
+    Invalidates { function, output, plan }
 }
 
 /// The model of an address: a companion without a function.

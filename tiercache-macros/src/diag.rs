@@ -1,5 +1,7 @@
 //! The wording of every compile error: lower case, no full stop, and what to write instead.
 
+pub(crate) mod writes;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::Error;
@@ -17,6 +19,11 @@ impl Errors {
             Some(errors) => errors.combine(error),
             none => *none = Some(error),
         }
+    }
+
+    /// Whether there was none so far.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     /// `value`, if there was no error.

@@ -3,6 +3,8 @@
 //! Locals are hygienic (`mixed_site`), so that no argument can be mistaken for one; items are not, and have names that
 //! nobody writes.
 
+pub(crate) mod writes;
+
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::token::Brace;
@@ -41,22 +43,28 @@ use crate::paths::{self, Paths, door, policy_const, site};
 //     pub fn get_user_entry(id: u64) -> ::tiercache::Entry<User> { … }
 pub(crate) fn cached(model: &Cached) -> TokenStream {
     let Cached { paths, function, output: _, place, keep: _, companion: wanted } = model;
+    let mut tokens = with_statements(function, |async_span| statements(model, async_span));
+    if let (Place::Own(site), Some(wanted)) = (place, wanted) {
+        tokens.extend(companion(paths, site, wanted));
+    }
+    tokens
+}
+
+/// The function with these statements, made for the span of its `async`, in the place of its own.
+fn with_statements(function: &Function, statements: impl FnOnce(Span) -> TokenStream) -> TokenStream {
     let Function { attrs, vis, sig, args: _, output: _, form, body: _, brace } = function;
     let mut tokens = quote!(#(#attrs)* #vis #sig);
     match form {
         Form::Boxed(Boxed { before, async_token, outer }) => outer.surround(&mut tokens, |inside| {
             let mut block = quote!(#async_token move);
-            brace.surround(&mut block, |inside| statements(model, async_token.span).to_tokens(inside));
+            brace.surround(&mut block, |inside| statements(async_token.span).to_tokens(inside));
             inside.extend(quote!(#before(#block)));
         }),
         Form::Async(async_token) => {
-            brace.surround(&mut tokens, |inside| statements(model, async_token.span).to_tokens(inside));
+            brace.surround(&mut tokens, |inside| statements(async_token.span).to_tokens(inside));
         }
         // Refused by the check; a function that is not async stays what it is.
         Form::Sync => brace.surround(&mut tokens, |inside| function.body.to_tokens(inside)),
-    }
-    if let (Place::Own(site), Some(wanted)) = (place, wanted) {
-        tokens.extend(companion(paths, site, wanted));
     }
     tokens
 }

@@ -1,4 +1,4 @@
-//! The attributes of tiercache: [`macro@cached`] and [`entry!`].
+//! The attributes of tiercache: [`macro@cached`], [`macro@invalidates`] and [`entry!`].
 //!
 //! Use them through the crate `tiercache`, whose private parts of the very same version the expansions call.
 #![cfg_attr(
@@ -233,6 +233,12 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
     run::cached(options.into(), &item.into()).into()
+}
+
+#[doc = include_str!("invalidates.md")]
+#[proc_macro_attribute]
+pub fn invalidates(targets: TokenStream, item: TokenStream) -> TokenStream {
+    run::invalidates(targets.into(), &item.into()).into()
 }
 
 /// Declares the address of a cached value by itself, for functions that cannot have a companion, and for several that

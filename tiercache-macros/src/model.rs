@@ -79,6 +79,31 @@ pub(crate) struct Companion {
     pub(crate) doc: Option<String>,
 }
 
+/// A function that invalidates.
+pub(crate) struct Invalidates {
+    pub(crate) function: Function,
+    /// What the function returns.
+    pub(crate) output: Type,
+    pub(crate) plan: Plan,
+}
+
+/// What a function invalidates, judged.
+pub(crate) struct Plan {
+    pub(crate) paths: Paths,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) always: bool,
+}
+
+/// One thing to invalidate.
+pub(crate) enum Target {
+    /// An address, or several, known before the body.
+    Entry(Expr),
+    Prefix(LitStr),
+    Everything,
+    /// Addresses that the value tells.
+    Later(Expr),
+}
+
 /// What the user chose to make the key of.
 pub(crate) enum Key {
     /// All arguments but these.
@@ -132,7 +157,7 @@ pub(crate) fn expressions(key: Expr) -> Vec<Expr> {
 
 /// Without the invisible group that a `$key:expr` of `macro_rules!` comes in: rustc would not see it either, and read
 /// `&$key` as `(&a) + b`.
-fn ungrouped(expr: Expr) -> Expr {
+pub(crate) fn ungrouped(expr: Expr) -> Expr {
     match expr {
         Expr::Group(group) => ungrouped(*group.expr),
         other => other,

@@ -24,6 +24,12 @@ impl Paths {
         quote!(#root::__private)
     }
 
+    /// The part of it that is about writers, imported under [`door`]'s name as well.
+    pub(crate) fn writes(&self) -> TokenStream {
+        let root = &self.root;
+        quote!(#root::__private::writes)
+    }
+
     /// The address type that companions return.
     pub(crate) fn entry(&self) -> TokenStream {
         let root = &self.root;

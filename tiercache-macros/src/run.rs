@@ -18,6 +18,17 @@ pub(crate) fn cached(options: TokenStream, item: &TokenStream) -> TokenStream {
     }
 }
 
+/// `#[invalidates(targets)] item`
+pub(crate) fn invalidates(targets: TokenStream, item: &TokenStream) -> TokenStream {
+    let Ok(function) = syn::parse2::<Function>(item.clone()) else {
+        return fallback::cached(item, &check::writes::no_function(item));
+    };
+    match check::writes::invalidates(&function, attr::writes::read(targets)) {
+        Ok(plan) => expand::writes::invalidates(&decide::invalidates(function, plan)),
+        Err(errors) => fallback::cached(item, &errors),
+    }
+}
+
 /// `entry! { input }`
 pub(crate) fn declared(input: TokenStream) -> TokenStream {
     let address = match syn::parse2::<Address>(input) {

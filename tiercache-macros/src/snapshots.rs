@@ -12,9 +12,17 @@ fn cached(options: TokenStream, item: TokenStream, expected: &ExpectFile) {
     within(BUDGET, options, item, expected);
 }
 
+fn invalidates(targets: TokenStream, item: TokenStream, expected: &ExpectFile) {
+    pinned(BUDGET, crate::run::invalidates(targets, &item), item, expected);
+}
+
 /// Options, parts of the key and types that no longer fit on one line have a line each.
 fn within(budget: usize, options: TokenStream, item: TokenStream, expected: &ExpectFile) {
-    let expanded: File = syn::parse2(crate::run::cached(options, &item)).expect("the expansion is Rust");
+    pinned(budget, crate::run::cached(options, &item), item, expected);
+}
+
+fn pinned(budget: usize, expanded: TokenStream, item: TokenStream, expected: &ExpectFile) {
+    let expanded: File = syn::parse2(expanded).expect("the expansion is Rust");
     expected.assert_eq(&prettyplease::unparse(&expanded));
     let lines = |item: TokenStream| {
         let file = syn::parse2(item).expect("the function is Rust");
@@ -155,6 +163,43 @@ fn a_function_at_an_address() {
             }
         },
         &expect_file!["snapshots/at.rs"],
+    );
+}
+
+#[test]
+fn a_writer() {
+    invalidates(
+        quote!(get_user_entry(user.id), |renamed| get_name_entry(&renamed.name), prefix("search")),
+        quote! {
+            async fn rename(user: User) -> Result<User, DbError> {
+                query(user).await
+            }
+        },
+        &expect_file!["snapshots/writer.rs"],
+    );
+}
+
+#[test]
+fn a_writer_that_async_trait_has_rewritten() {
+    invalidates(
+        quote!(everything, always, self.address, crate = shop::tiercache),
+        quote! {
+            fn reset<'life0, 'async_trait>(
+                &'life0 mut self,
+            ) -> ::core::pin::Pin<
+                Box<dyn ::core::future::Future<Output = ()> + ::core::marker::Send + 'async_trait>,
+            >
+            where
+                'life0: 'async_trait,
+                Self: 'async_trait,
+            {
+                Box::pin(async move {
+                    let mut __self = self;
+                    let () = { __self.truncate().await };
+                })
+            }
+        },
+        &expect_file!["snapshots/boxed_writer.rs"],
     );
 }
 

@@ -32,6 +32,7 @@
 //! - [`Entry`], the typed address of one value: look, set, invalidate.
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
 //! - [`Cache::stats`] and [`Cache::health`].
+//! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
 //!
 //! # Concurrent calls on the same key
 //!
@@ -96,8 +97,15 @@ pub use store::memory::Memory;
 #[cfg(feature = "redis")]
 pub use store::redis::Redis;
 #[cfg(feature = "macros")]
-pub use tiercache_macros::{cached, entry};
+pub use tiercache_macros::{cached, entry, invalidates};
 pub use value::{Cacheable, KeyPart};
+
+/// Guides: a page a question.
+pub mod guide {
+    /// Which of key, prefix and namespace to invalidate, when, and what is promised then.
+    #[cfg_attr(feature = "macros", doc = include_str!("../docs/invalidation.md"))]
+    pub mod invalidation {}
+}
 
 /// The examples of the README run as doc tests.
 #[cfg(all(doctest, feature = "macros", feature = "redis"))]

@@ -135,12 +135,12 @@ fn prefix_of(word: Option<&Word<Expr>>, function: &Ident, errors: &mut Errors) -
     }
 }
 
-fn is_prefix(text: &str) -> bool {
+pub(super) fn is_prefix(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     text.split(':').all(|segment| !segment.is_empty() && segment.chars().all(allowed))
 }
 
-fn literal(value: &Expr) -> Option<&Lit> {
+pub(super) fn literal(value: &Expr) -> Option<&Lit> {
     match value {
         Expr::Lit(literal) => Some(&literal.lit),
         // An argument of the `macro_rules!` that wrote the attribute.

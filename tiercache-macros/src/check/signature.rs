@@ -1,16 +1,16 @@
 //! Functions that cannot be cached, and arguments that cannot be given to one.
 
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::visit::{self, Visit};
 use syn::{Lifetime, ReceiverKind, Safety, Signature, Type, TypeImplTrait, TypeReference};
 
-use crate::diag::{self, Errors};
+use crate::diag::{self, Errors, writes};
 use crate::item::{Args, Form, Function, last_segment};
 use crate::model::stored;
 
 /// A function as such.
 pub(super) fn function(function: &Function, value: Option<&Type>, errors: &mut Errors) {
-    qualifiers(&function.sig, errors);
+    qualifiers(&function.sig, &|token, word| diag::qualified(token, word), errors);
     match &function.form {
         Form::Sync => errors.push(diag::not_async(function.sig.fn_token)),
         Form::Async(_) | Form::Boxed(_) => output(function, value, errors),
@@ -18,25 +18,38 @@ pub(super) fn function(function: &Function, value: Option<&Type>, errors: &mut E
     arguments(&function.args, errors);
 }
 
-/// `const`, `unsafe`, `extern`, and C's variable arguments.
-fn qualifiers(sig: &Signature, errors: &mut Errors) {
-    if let Some(token) = sig.constness {
-        errors.push(diag::qualified(token, "a `const`"));
+/// A function that writes: it may return anything that has a name, and take anything.
+pub(super) fn writer(function: &Function, errors: &mut Errors) {
+    qualifiers(&function.sig, &writes::qualified, errors);
+    if matches!(function.form, Form::Sync) {
+        errors.push(writes::not_async(function.sig.fn_token));
     }
-    if let Safety::Unsafe(token) = sig.safety {
-        errors.push(diag::qualified(token, "an `unsafe`"));
+    if let Some(output) = &function.output {
+        Impls(&|ty| writes::impl_return(ty), errors).visit_type(output);
+    }
+}
+
+type Wording<'a> = &'a dyn Fn(&dyn ToTokens, &str) -> syn::Error;
+
+/// `const`, `unsafe`, `extern`, and C's variable arguments.
+fn qualifiers(sig: &Signature, refuse: Wording<'_>, errors: &mut Errors) {
+    if let Some(token) = &sig.constness {
+        errors.push(refuse(token, "a `const`"));
+    }
+    if let Safety::Unsafe(token) = &sig.safety {
+        errors.push(refuse(token, "an `unsafe`"));
     }
     if let Some(abi) = &sig.abi {
-        errors.push(diag::qualified(abi, "an `extern`"));
+        errors.push(refuse(abi, "an `extern`"));
     }
     if let Some(variadic) = &sig.variadic {
-        errors.push(diag::qualified(variadic, "a variadic"));
+        errors.push(refuse(variadic, "a variadic"));
     }
 }
 
 /// The signature of an address.
 pub(super) fn address(sig: &Signature, args: &Args, value: Option<&Type>, errors: &mut Errors) {
-    qualifiers(sig, errors);
+    qualifiers(sig, &|token, word| diag::qualified(token, word), errors);
     if let Some(token) = sig.asyncness {
         errors.push(diag::async_address(token));
     }
@@ -61,7 +74,7 @@ fn stored_type(output: &Type, value: &Type, nothing: &dyn Fn(&Type) -> syn::Erro
     if matches!(value, Type::Never(_)) || matches!(value, Type::Tuple(tuple) if tuple.elems.is_empty()) {
         errors.push(nothing(value));
     }
-    Impls(errors).visit_type(output);
+    Impls(&|ty| diag::impl_return(ty), errors).visit_type(output);
     Borrows(errors).visit_type(value);
 }
 
@@ -83,11 +96,11 @@ fn arguments(args: &Args, errors: &mut Errors) {
 }
 
 /// Refuses every `impl Trait`.
-struct Impls<'a>(&'a mut Errors);
+struct Impls<'a>(&'a dyn Fn(&TypeImplTrait) -> syn::Error, &'a mut Errors);
 
 impl<'ast> Visit<'ast> for Impls<'_> {
     fn visit_type_impl_trait(&mut self, ty: &'ast TypeImplTrait) {
-        self.0.push(diag::impl_return(ty));
+        self.1.push((self.0)(ty));
     }
 }
 

@@ -50,21 +50,30 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// Whether what was proved at `proved` may be served now.
+    /// The last heartbeat, to be asked for *before* memory is looked into.
     #[inline]
-    pub(super) fn vouches(&self, proved: Proof, now: Proof) -> bool {
+    pub(super) fn latest(&self) -> Proof {
+        self.pulse.as_ref().map_or_else(Proof::default, |pulse| pulse.latest())
+    }
+
+    /// Whether what was proved by itself at `own`, and by the heartbeat of `latest`, may be served at `now`.
+    #[inline]
+    pub(super) fn vouches(&self, own: Proof, latest: Proof, now: Proof) -> bool {
         let Some(pulse) = &self.pulse else { return true };
-        floor().is_none_or(|floor| proved > floor) && pulse.vouches(proved, now)
+        is_above_floor(own) && (pulse.vouches(latest, now) || pulse.vouches(own, now))
     }
 
     /// The same while L2 does not answer.
-    pub(super) fn tolerates(&self, proved: Proof, now: Proof) -> bool {
+    pub(super) fn tolerates(&self, own: Proof, latest: Proof, now: Proof) -> bool {
         let Some(pulse) = &self.pulse else { return true };
-        match self.freshness {
-            Freshness::Strict => pulse.vouches(proved, now),
-            Freshness::Bounded => pulse.later(proved).is_within(self.degraded_l1_ttl, now),
-            Freshness::Available => true,
-        }
+        let proof = own.max(latest);
+        // Also here: what the load around gives may go into L2, which may answer again by then.
+        is_above_floor(own)
+            && match self.freshness {
+                Freshness::Strict => pulse.vouches(proof, now),
+                Freshness::Bounded => proof.is_within(self.degraded_l1_ttl, now),
+                Freshness::Available => true,
+            }
     }
 }
 
@@ -76,8 +85,8 @@ thread_local! {
 /// Inside a load, only what is proved later than its begin may be used. Else an outer function would store, for the whole fleet and a
 /// whole life, what an inner one still had in memory while the news of its invalidation was under way.
 #[inline]
-fn floor() -> Option<Proof> {
-    FLOOR.get()
+fn is_above_floor(own: Proof) -> bool {
+    FLOOR.get().is_none_or(|floor| own > floor)
 }
 
 /// Runs a body inside a load that began at `begun`.

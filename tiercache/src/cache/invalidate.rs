@@ -1,5 +1,7 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
+pub(super) mod batch;
+
 use std::sync::Arc;
 
 use crate::coherence::groups::{NAMESPACE, covered, covers, hash, prefix_hash};
@@ -156,19 +158,16 @@ impl Inner {
                 Ok(())
             }
             Removal::Pattern(pattern) => {
+                // Others are told also where no stamp is left: it may have been evicted, and their memory not.
                 let groups = guard.groups(Arc::clone(&self.stamps_key)).await?;
-                self.remove_groups(guard, covered(pattern, groups)).await
+                let tell = self.tell(&News::Pattern(pattern.clone()));
+                guard.invalidate(Vec::new(), self.stamps(covered(pattern, groups)), tell).await
             }
-            Removal::Everything => self.remove_groups(guard, vec![NAMESPACE.into()]).await,
+            Removal::Everything => {
+                let tell = self.tell(&News::Groups(vec![hash(NAMESPACE)]));
+                guard.invalidate(Vec::new(), self.stamps(vec![NAMESPACE.into()]), tell).await
+            }
         }
-    }
-
-    async fn remove_groups(&self, guard: &Guard, groups: Vec<String>) -> Result<()> {
-        if groups.is_empty() {
-            return Ok(());
-        }
-        let tell = self.tell(&News::Groups(groups.iter().map(|group| hash(group)).collect()));
-        guard.invalidate(Vec::new(), self.stamps(groups), tell).await
     }
 
     fn stamps(&self, groups: Vec<String>) -> Stamps {
@@ -219,6 +218,7 @@ impl Heed for Inner {
             News::Keys(keys) => keys.iter().for_each(|key| self.forget(key)),
             News::Groups(groups) if groups.contains(&hash(NAMESPACE)) => self.forget_everything(),
             News::Groups(groups) => self.forget_prefixes(|prefix| groups.contains(&prefix_hash(prefix))),
+            News::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
             News::Unknown => {
                 tracing::warn!("news of an unknown kind: everything in memory is stale");
                 self.forget_everything();

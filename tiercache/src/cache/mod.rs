@@ -31,6 +31,7 @@ pub use named::Named;
 pub use policy::Policy;
 
 pub(crate) use identity::claim;
+pub(crate) use invalidate::batch::Batch;
 pub(crate) use read::{load, peek};
 pub(crate) use region::{Region, Spec};
 pub(crate) use request::{Mode, Report, Request, tell};
@@ -133,6 +134,11 @@ impl Cache {
         let counts = Reject::ALL.iter().zip(&self.inner.rejects);
         let counts = counts.map(|(reject, count)| (reject.name(), count.load(Ordering::Relaxed)));
         counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Whether this is a handle of the same cache.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// The region of `spec`.

@@ -32,27 +32,39 @@ pub(crate) enum Shared {
 /// An output, where it came from, and what waiters may have of it.
 type Loaded<O> = (O, Source, Option<Shared>);
 
+/// When a caller came to wait for a load, and the last heartbeat before it did.
+#[derive(Clone, Copy)]
+struct Came {
+    latest: Proof,
+    at: Proof,
+}
+
 impl Cache {
     /// Looks in L1: the entry, if it may be served.
     #[inline]
     pub(crate) fn look(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
+        let latest = self.judge().latest();
         let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
-        let fresh = entry.is_fresh(now, self.marks(region)) && self.judge().vouches(entry.proved(), Proof::at(now));
+        let vouched = || self.judge().vouches(entry.proved(), latest, Proof::at(now));
+        let fresh = entry.is_fresh(now, self.marks(region)) && vouched();
         fresh.then_some(entry)
     }
 
-    /// Whether a load's result may be had by who waited for it: it rests on what was true at its begin.
-    fn may_share(&self, shared: &Shared) -> bool {
+    /// Whether a load's result may be had by who waited for it: it rests on what was true at its begin, and is judged like memory at
+    /// the moment when the waiter `came`.
+    fn may_share(&self, shared: &Shared, came: Came) -> bool {
         match shared {
-            Shared::Value(entry) => self.judge().tolerates(entry.proved(), Proof::now()),
+            Shared::Value(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),
             Shared::Error(_) => true,
         }
     }
 
     /// The entry of L1, if it may be served while L2 does not answer.
     fn tolerable(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
+        let latest = self.judge().latest();
         let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
-        let fresh = entry.is_fresh(now, self.marks(region)) && self.judge().tolerates(entry.proved(), Proof::at(now));
+        let tolerated = || self.judge().tolerates(entry.proved(), latest, Proof::at(now));
+        let fresh = entry.is_fresh(now, self.marks(region)) && tolerated();
         fresh.then_some(entry)
     }
 
@@ -100,13 +112,18 @@ where
     S: Shape,
     F: Future<Output = S::Output>,
 {
+    let came = Came { latest: request.cache.judge().latest(), at: Proof::now() };
     let lead = match request.cache.flights().join(&request.digest) {
         Role::Lead(lead) => Some(lead),
         Role::Reentrant => None,
         Role::Wait(wait) => match wait.await {
             Turn::Lead(lead) => Some(lead),
             Turn::Alone => None,
-            Turn::Shared(shared) => match joined::<S>(&shared).filter(|_| request.cache.may_share(&shared)) {
+            Turn::Shared(shared) if !request.cache.may_share(&shared, came) => {
+                let (output, source, _) = read_through::<S, F>(request, body, keep).await;
+                return (output, source);
+            }
+            Turn::Shared(shared) => match joined::<S>(&shared) {
                 Some(output) => return (output, Source::Joined),
                 None => None,
             },

@@ -3,10 +3,11 @@
 //! | at | bytes | |
 //! |---|---|---|
 //! | 0 | 1 | version, 1 |
-//! | 1 | 1 | kind: 0 an anchor, 1 keys, 2 groups |
-//! | 2 | 32 n or 8 n | digests of keys, or hashes of groups |
+//! | 1 | 1 | kind: 0 an anchor, 1 keys, 2 groups, 3 a pattern |
+//! | 2 | 32 n, 8 n or any | digests of keys, hashes of groups, or a pattern of prefixes in UTF-8 |
 //!
-//! Never a value, never a name. An unknown version or a length that does not fit is heeded as *everything*: better too much.
+//! Never a value. A pattern goes in the clear, as prefixes do in the hash of stamps: whether a hash is covered by it, only who knows the
+//! prefix could say, and a stamp may have been evicted. An unknown version or a length that does not fit is heeded as *everything*: better too much.
 
 use crate::key::Digest;
 
@@ -14,6 +15,7 @@ const VERSION: u8 = 1;
 const ANCHOR: u8 = 0;
 const KEYS: u8 = 1;
 const GROUPS: u8 = 2;
+const PATTERN: u8 = 3;
 
 /// What was invalidated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub(crate) enum News {
     Anchor,
     Keys(Vec<Digest>),
     Groups(Vec<u64>),
+    /// The prefixes that it covers.
+    Pattern(String),
     /// What cannot be understood.
     Unknown,
 }
@@ -32,6 +36,7 @@ impl News {
             Self::Anchor | Self::Unknown => vec![VERSION, ANCHOR],
             Self::Keys(keys) => message(KEYS, keys.iter().map(|key| *key.as_bytes())),
             Self::Groups(groups) => message(GROUPS, groups.iter().map(|group| group.to_le_bytes())),
+            Self::Pattern(pattern) => [&[VERSION, PATTERN], pattern.as_bytes()].concat(),
         }
     }
 
@@ -46,6 +51,9 @@ impl News {
                 (groups, []) => Self::Groups(groups.iter().map(|group| u64::from_le_bytes(*group)).collect()),
                 _ => Self::Unknown,
             },
+            [VERSION, PATTERN, pattern @ ..] => {
+                str::from_utf8(pattern).map_or(Self::Unknown, |pattern| Self::Pattern(pattern.to_owned()))
+            }
             _ => Self::Unknown,
         }
     }
@@ -67,6 +75,7 @@ mod tests {
         for (news, bytes) in [
             (News::Anchor, vec![1, 0]),
             (News::Keys(vec![key]), [&[1, 1][..], &[7; 32]].concat()),
+            (News::Pattern("user:*".into()), b"\x01\x03user:*".to_vec()),
             (News::Groups(vec![1, 256]), vec![1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
         ] {
             assert_eq!(news.encode(), bytes);
@@ -76,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_everything() {
-        for bytes in [&[][..], &[1], &[2, 1], &[1, 9], &[1, 1, 5], &[1, 2, 5], &[1, 0, 0], b"hello"] {
+        for bytes in [&[][..], &[1], &[2, 1], &[1, 9], &[1, 1, 5], &[1, 2, 5], &[1, 0, 0], &[1, 3, 0xff], b"hello"] {
             assert_eq!(News::decode(bytes), News::Unknown, "{bytes:?}");
         }
     }

@@ -43,19 +43,16 @@ impl Pulse {
         Self { proved: AtomicU64::new(0), max_staleness }
     }
 
-    /// Whether what was proved at `own` is still proved, by itself or by a heartbeat since.
+    /// Whether a proof is young enough to be served on without L2.
     #[inline]
-    pub(crate) fn vouches(&self, own: Proof, now: Proof) -> bool {
-        self.latest().is_within(self.max_staleness, now) || own.is_within(self.max_staleness, now)
+    pub(crate) fn vouches(&self, proof: Proof, now: Proof) -> bool {
+        proof.is_within(self.max_staleness, now)
     }
 
-    /// The later one of `own` and the last heartbeat.
-    pub(crate) fn later(&self, own: Proof) -> Proof {
-        own.max(self.latest())
-    }
-
+    /// The last heartbeat. It proves what was found in memory *after* it was asked for: what the heartbeat removed may have been found
+    /// before.
     #[inline]
-    fn latest(&self) -> Proof {
+    pub(crate) fn latest(&self) -> Proof {
         Proof::from_nanos(self.proved.load(Ordering::Acquire))
     }
 

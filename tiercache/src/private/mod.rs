@@ -2,6 +2,7 @@
 
 mod lookup;
 mod site;
+pub mod writes;
 
 use core::time::Duration;
 

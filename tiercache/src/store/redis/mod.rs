@@ -3,6 +3,8 @@
 mod connection;
 mod news;
 mod store;
+#[cfg(feature = "tls-rustls")]
+mod tls;
 
 use std::fmt;
 use std::time::Duration;
@@ -43,6 +45,8 @@ impl Redis {
     /// `ErrorKind::Config` if the URL cannot be read, or asks for a feature that is off. The text never shows the password.
     pub fn new(url: impl AsRef<str>) -> Result<Self> {
         let info = url.as_ref().into_connection_info().map_err(bad_url)?;
+        #[cfg(feature = "tls-rustls")]
+        tls::prepare(info.addr());
         let tcp = TcpSettings::default().set_nodelay(true);
         let client = Client::open(info.set_tcp_settings(tcp)).map_err(bad_url)?;
         Ok(Self { client, connect_timeout: DEFAULT_CONNECT_TIMEOUT })

@@ -1,0 +1,116 @@
+//! The promise of an invalidation, judged from outside: several processes read and write the same keys over a Redis that misbehaves, and
+//! every single read is checked.
+//!
+//! `COHERENCE_SECONDS` makes the run longer, `COHERENCE_SEED` repeats its choices.
+
+mod checker;
+mod faults;
+mod rows;
+mod worker;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tiercache_tests::history::{Bounds, History, Verdict, nanos, read_journal};
+use tiercache_tests::{RedisServer, eventually};
+
+const INSTANCES: usize = 4;
+const TASKS: usize = 32;
+const NAMESPACE: &str = "judged";
+const MAX_STALENESS: Duration = Duration::from_secs(2);
+const DEGRADED_L1_TTL: Duration = Duration::from_secs(10);
+const BOUNDS: Bounds = Bounds { max_staleness: MAX_STALENESS, cut_off: DEGRADED_L1_TTL };
+
+const TEST: &str = "no_read_is_older_than_promised";
+
+/// The other processes; they end with this.
+struct Fleet(Vec<Child>);
+
+impl Fleet {
+    fn start(cache: &RedisServer, database: &RedisServer, folder: &Path, seed: u64, until: u64) -> Self {
+        let start = |instance: usize| {
+            Command::new(std::env::current_exe().expect("a running test has a path"))
+                .args(["--exact", TEST, "--nocapture"])
+                .env(worker::INSTANCE, instance.to_string())
+                .env(worker::CACHE, cache.url())
+                .env(worker::DATABASE, database.url())
+                .env(worker::FOLDER, folder)
+                .env(worker::SEED, seed.to_string())
+                .env(worker::UNTIL, until.to_string())
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("this test can run itself")
+        };
+        Self((0..INSTANCES).map(start).collect())
+    }
+
+    /// All have ended, and well.
+    async fn end(mut self) {
+        let all_ended = || {
+            let ended = self.0.iter_mut().all(|child| matches!(child.try_wait(), Ok(Some(_))));
+            async move { ended }
+        };
+        eventually(all_ended, Duration::from_secs(60)).await;
+        for child in &mut self.0 {
+            assert!(child.wait().expect("a child can be waited for").success(), "an instance has failed");
+        }
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // Both fail only for a child that has ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+#[test]
+fn no_read_is_older_than_promised() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    if let Some(instance) = setting(worker::INSTANCE) {
+        runtime.block_on(worker::run(usize::try_from(instance).unwrap()));
+    } else {
+        runtime.block_on(run());
+    }
+}
+
+async fn run() {
+    let seconds = setting("COHERENCE_SECONDS").unwrap_or(12);
+    let seed = setting("COHERENCE_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
+    println!("seed {seed}, {seconds} s");
+    let (mut cache, database) = (RedisServer::start().await, RedisServer::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let until = nanos() + seconds * 1_000_000_000;
+    let fleet = Fleet::start(&cache, &database, folder.path(), seed, until);
+    let processes: Vec<_> = fleet.0.iter().map(rustix::process::Pid::from_child).collect();
+    faults::inject(&mut cache, &processes, seed, until).await;
+    fleet.end().await;
+    let verdict = judge(folder.path());
+    println!("{verdict}");
+    assert!(verdict.reads() > seconds * 10_000, "too few reads to mean anything: {}", verdict.reads());
+    assert_eq!(verdict.violated(), 0, "seed {seed}");
+}
+
+/// Reads all journals twice: the writes first, then the reads.
+fn judge(folder: &Path) -> Verdict {
+    let journals: Vec<_> = (0..INSTANCES)
+        .flat_map(|instance| (0..=TASKS).map(move |task| (instance, worker::journal(folder, instance, task))))
+        .collect();
+    let mut history = History::default();
+    for (instance, path) in &journals {
+        read_journal(path, |record| history.add(*instance, record));
+    }
+    let mut verdict = history.closed(BOUNDS);
+    for (instance, path) in &journals {
+        read_journal(path, |record| verdict.judge(*instance, record));
+    }
+    verdict
+}

@@ -1,0 +1,123 @@
+//! One instance: a process whose tasks read and write rows, and note every call.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fastrand::Rng;
+use tiercache::{Cache, Redis};
+use tiercache_tests::history::{Journal, Record, nanos};
+use tokio::time::sleep;
+
+use super::{DEGRADED_L1_TTL, MAX_STALENESS, NAMESPACE, TASKS, rows};
+
+pub(crate) const INSTANCE: &str = "COHERENCE_INSTANCE";
+pub(crate) const CACHE: &str = "COHERENCE_CACHE";
+pub(crate) const DATABASE: &str = "COHERENCE_DATABASE";
+pub(crate) const FOLDER: &str = "COHERENCE_FOLDER";
+pub(crate) const SEED: &str = "COHERENCE_RUN_SEED";
+pub(crate) const UNTIL: &str = "COHERENCE_UNTIL";
+
+/// Reads in a row, and the pause after them.
+const BURST: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(10);
+const SLOW_TASKS: usize = 8;
+/// How often it is looked whether L2 has failed.
+const LOOK: Duration = Duration::from_millis(5);
+/// Who looks as late as this was paused: what failed meanwhile says nothing about the calls after.
+const PAUSED: u64 = 500_000_000;
+
+pub(crate) fn journal(folder: &Path, instance: usize, task: usize) -> PathBuf {
+    folder.join(format!("{instance}-{task}"))
+}
+
+fn given(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("an instance is given {name}"))
+}
+
+pub(crate) async fn run(instance: usize) {
+    let folder = PathBuf::from(given(FOLDER));
+    let (seed, until): (u64, u64) = (given(SEED).parse().unwrap(), given(UNTIL).parse().unwrap());
+    rows::open(&given(DATABASE)).await;
+    let redis = Redis::new(given(CACHE)).unwrap();
+    let builder = Cache::builder().namespace(NAMESPACE).l2(redis).l2_deadline(Duration::from_millis(500));
+    let builder = builder.max_staleness(MAX_STALENESS).degraded_l1_ttl(DEGRADED_L1_TTL);
+    let cache = builder.build().await.unwrap();
+    let mut tasks = vec![tokio::spawn(look(cache.clone(), Journal::create(&journal(&folder, instance, TASKS)), until))];
+    for task in 0..TASKS {
+        let journal = Journal::create(&journal(&folder, instance, task));
+        let random = Rng::with_seed(seed ^ (instance * TASKS + task) as u64);
+        let work = Task { cache: cache.clone(), journal, random, slow: task < SLOW_TASKS };
+        let scope = cache.clone();
+        tasks.push(tokio::spawn(async move { scope.scope(work.run(until)).await }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    cache.close().await.unwrap_or(());
+}
+
+/// Notes when L2 failed.
+async fn look(cache: Cache, mut journal: Journal, until: u64) {
+    let (mut known, mut begin) = (0, nanos());
+    while begin < until {
+        sleep(LOOK).await;
+        let (errors, end) = (cache.stats().l2_errors.values().sum::<u64>(), nanos());
+        if errors > known && end - begin < PAUSED {
+            journal.note(Record::CutOff { begin, end });
+        }
+        (known, begin) = (errors, end);
+    }
+    journal.finish();
+}
+
+struct Task {
+    cache: Cache,
+    journal: Journal,
+    random: Rng,
+    /// Whether it works on the slow rows, and on those alone: the others are not to wait.
+    slow: bool,
+}
+
+impl Task {
+    async fn run(mut self, until: u64) {
+        while nanos() < until {
+            for _ in 0..if self.slow { 2 } else { BURST } {
+                let row = self.row();
+                self.read(row).await;
+            }
+            if self.random.u32(..4) == 0 {
+                let row = self.row();
+                self.write(row).await;
+                self.read(row).await;
+            }
+            sleep(PAUSE).await;
+        }
+        self.journal.finish();
+    }
+
+    /// Some rows are hot.
+    fn row(&mut self) -> u32 {
+        if self.slow {
+            return self.random.u32(rows::SLOW..rows::ROWS);
+        }
+        let among = if self.random.u32(..4) == 0 { 10 } else { rows::SLOW };
+        self.random.u32(..among)
+    }
+
+    async fn read(&mut self, row: u32) {
+        let begin = nanos();
+        let version = rows::read(row, self.random.bool()).await;
+        self.journal.note(Record::Read { key: row, version, begin, end: nanos() });
+    }
+
+    async fn write(&mut self, row: u32) {
+        let begin = nanos();
+        let version = rows::commit(row).await;
+        let invalidated = match self.random.u32(..1_000) {
+            0 => self.cache.clear().await,
+            _ => rows::invalidate(&self.cache, row).await,
+        };
+        let end = invalidated.is_ok().then(nanos);
+        self.journal.note(Record::Write { key: row, version, begin, end });
+    }
+}

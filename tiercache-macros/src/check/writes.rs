@@ -1,0 +1,106 @@
+//! What a function that writes may say that it invalidates.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{Error, Expr, ExprClosure, ExprPath, Lit, Path};
+
+use super::{options, signature};
+use crate::attr::{self, Word};
+use crate::diag::{Errors, writes};
+use crate::item::{Function, is_declaration};
+use crate::model::{Plan, Target, ungrouped};
+use crate::paths::Paths;
+
+/// Judges a function and what it invalidates: everything that is wrong with them, or the plan.
+pub(crate) fn invalidates(function: &Function, targets: Vec<attr::writes::Target>) -> Result<Plan, Error> {
+    let mut errors = Errors::default();
+    signature::writer(function, &mut errors);
+    if targets.is_empty() {
+        errors.push(writes::nothing());
+    }
+    let mut given = Given::default();
+    let judged: Vec<Target> =
+        targets.into_iter().filter_map(|target| judge(target, function, &mut given, &mut errors)).collect();
+    let Given { always, everything: _, krate } = given;
+    if let Some(always) = &always {
+        // Faults in the other arguments are told by themselves.
+        if errors.is_empty() && !judged.iter().any(|target| !matches!(target, Target::Later(_))) {
+            errors.push(writes::nothing_always(always));
+        }
+    } else if errors.is_empty() && judged.is_empty() {
+        errors.push(writes::nothing());
+    }
+    let paths = Paths::new(krate.as_ref().map(|word| &word.value));
+    errors.or(Plan { paths, targets: judged, always: always.is_some() })
+}
+
+/// What is under `#[invalidates]` and is no function with a body.
+pub(crate) fn no_function(item: &TokenStream) -> Error {
+    if is_declaration(item.clone()) { writes::no_body(item) } else { writes::not_a_function(item) }
+}
+
+/// Words that are given once.
+#[derive(Default)]
+struct Given {
+    always: Option<Ident>,
+    everything: Option<Ident>,
+    krate: Option<Word<Path>>,
+}
+
+fn judge(target: attr::writes::Target, function: &Function, given: &mut Given, errors: &mut Errors) -> Option<Target> {
+    use attr::writes::Target as Read;
+    match target {
+        Read::Expression(expr) => return expression(expr, errors),
+        Read::Prefix(word) => return prefix(&word, errors),
+        Read::Name(name) if name == "always" => once(&mut given.always, &name.clone(), name, errors),
+        Read::Name(name) if name == "everything" => {
+            once(&mut given.everything, &name.clone(), name, errors);
+            return Some(Target::Everything);
+        }
+        Read::Name(name) if function.args.knows(&name) => return Some(Target::Entry(path(name))),
+        Read::Name(name) | Read::Unknown(name) => errors.push(writes::unknown(&name)),
+        Read::Crate(word) => once(&mut given.krate, &word.name.clone(), word, errors),
+        Read::Malformed(name) => errors.push(writes::malformed(&name)),
+        Read::Unreadable(token) => errors.push(writes::unreadable(token)),
+    }
+    None
+}
+
+fn once<T>(slot: &mut Option<T>, name: &Ident, value: T, errors: &mut Errors) {
+    if slot.is_some() {
+        errors.push(crate::diag::repeated_option(name));
+    }
+    *slot = Some(value);
+}
+
+fn expression(expr: Expr, errors: &mut Errors) -> Option<Target> {
+    match ungrouped(expr) {
+        Expr::Closure(closure) => later(closure, errors),
+        Expr::Lit(literal) => {
+            errors.push(writes::literal(&literal));
+            None
+        }
+        entry => Some(Target::Entry(entry)),
+    }
+}
+
+fn later(closure: ExprClosure, errors: &mut Errors) -> Option<Target> {
+    if closure.inputs.len() != 1 {
+        errors.push(writes::not_of_one(&closure));
+        return None;
+    }
+    Some(Target::Later(Expr::Closure(closure)))
+}
+
+fn prefix(word: &Word<Expr>, errors: &mut Errors) -> Option<Target> {
+    match options::literal(&word.value) {
+        Some(Lit::Str(text)) if options::is_prefix(&text.value()) => Some(Target::Prefix(text.clone())),
+        _ => {
+            errors.push(writes::bad_prefix(&word.value));
+            None
+        }
+    }
+}
+
+fn path(name: Ident) -> Expr {
+    Expr::Path(ExprPath { attrs: Vec::new(), qself: None, path: Path::from(name) })
+}
