@@ -13,11 +13,14 @@
 //! Each case runs in a process of its own, because a process installs one cache. The L2 cases start a `redis-server` (it must be
 //! on `PATH`) on a free loopback port and stop it.
 //!
-//! For a profiler there are cases that do nothing but hit; instructions, unlike times, can be counted twice with one result:
+//! For a profiler there are cases that do nothing but hit; instructions, unlike times, can be counted twice with one result.
+//! (Valgrind cannot follow rustix's own way to the clock, hence the flag.)
 //!
 //! ```text
+//! export RUSTFLAGS="--cfg rustix_use_libc" CARGO_PROFILE_BENCH_DEBUG=1
 //! cargo bench -p benches --no-run       # says where the program is
-//! TIERCACHE_BENCH_CASE=profile/quick-cache valgrind --tool=callgrind target/release/deps/tiercache-…
+//! TIERCACHE_BENCH_CASE=profile/quick-cache valgrind --tool=callgrind --toggle-collect='*profile::turns*' target/release/deps/tiercache-…
+//! TIERCACHE_BENCH_CASE=profile-floor/quick-cache …
 //! ```
 
 mod rounds;

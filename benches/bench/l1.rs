@@ -50,7 +50,9 @@ where
         let rows = Contest::new(format!("{case}, {} keys", distinct(ids)), KEYS)
             .on_this_thread()
             .add("floor (SHA-256, get, clone, clock)", || {
-                ids.iter().for_each(|&id| drop(black_box(floor.hit(id, clone))));
+                for &id in ids {
+                    black_box(floor.hit(id, clone));
+                }
             })
             .add_under(1.25, "tiercache", || one.block_on(each(ids, ours)))
             .add_under(1.25, "tiercache, multi-thread runtime", || many.block_on(each(ids, ours)))

@@ -2,7 +2,7 @@
 
 use benches::{Contest, Scale, print};
 use tiercache::{Cache, L1, Redis};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 use crate::Result;
@@ -14,31 +14,28 @@ const TASKS: u64 = 64;
 /// So many hits each of the tasks makes in a turn.
 const CALLS: u64 = 20;
 
+/// How the value is asked for.
+#[derive(Clone)]
+struct Ways {
+    /// On the runtime of who asks.
+    near: Bare,
+    /// On a thread of its own, as tiercache's connection is.
+    far: Bare,
+}
+
 /// One at a time.
 pub(crate) fn one(case: &str) -> Result {
-    let server = RedisServer::start()?;
+    let (server, far) = (RedisServer::start()?, other_thread()?);
     let ids: &Vec<u64> = &(0..KEYS).collect();
     let cache = install(&server)?;
-    let other_runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let s2 = &server;
-    let other = other_runtime.block_on(async { s2.connect().await })?;
     for (kind, runtime) in [("current-thread", &current_thread()?), ("multi-thread", &multi_thread()?)] {
-        let bare = &runtime.block_on(fill(&server, ids))?;
+        let ways = &fill(&server, runtime, &far, ids)?;
         let rows = Contest::new(format!("{case}, {kind} runtime"), KEYS)
-            .add("redis-rs GET, decode", || {
-                in_task(runtime, ids, bare.clone(), |bare, id| async move { bare.get(id).await })
-            })
-            .add("redis-rs GET, PTTL, HMGET, decode", || {
-                in_task(runtime, ids, bare.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await })
-            })
-            .add("redis-rs GET, other thread", || {
-                in_task(runtime, ids, other.clone(), |bare, id| async move { bare.get(id).await })
-            })
-            .add("redis-rs GET, PTTL, HMGET, other thread", || {
-                in_task(runtime, ids, other.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await })
-            })
-            .add_under(1.15, "tiercache", || in_task(runtime, ids, (), |(), id| ours(id)))
-            .hold(Scale::short());
+            .add("redis-rs GET, decode", || in_task(runtime, ids, ways, near))
+            .add("redis-rs GET, PTTL, HMGET, decode", || in_task(runtime, ids, ways, near_all))
+            .add("the same, its connection on another thread", || in_task(runtime, ids, ways, far_all))
+            .add_under(1.15, "tiercache", || in_task(runtime, ids, ways, |_, id| ours(id)))
+            .hold(Scale::default());
         print(&rows);
     }
     assert_hits(&cache);
@@ -47,33 +44,37 @@ pub(crate) fn one(case: &str) -> Result {
 
 /// Many at once, which one connection takes together.
 pub(crate) fn many(case: &str) -> Result {
-    let server = RedisServer::start()?;
+    let (server, far) = (RedisServer::start()?, other_thread()?);
     let ids: &Vec<u64> = &(0..TASKS * CALLS).collect();
     let cache = install(&server)?;
-    let other_runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let s2 = &server;
-    let other = other_runtime.block_on(async { s2.connect().await })?;
     for (kind, runtime) in [("current-thread", &current_thread()?), ("multi-thread", &multi_thread()?)] {
-        let bare = &runtime.block_on(fill(&server, ids))?;
+        let ways = &fill(&server, runtime, &far, ids)?;
         let rows = Contest::new(format!("{case}, {kind} runtime, {TASKS} tasks"), TASKS * CALLS)
-            .add_rate("redis-rs GET, decode", || {
-                in_tasks(runtime, bare.clone(), |bare, id| async move { bare.get(id).await });
-            })
-            .add_rate("redis-rs GET, PTTL, HMGET, decode", || {
-                in_tasks(runtime, bare.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await })
-            })
-            .add_rate("redis-rs GET, other thread", || {
-                in_tasks(runtime, other.clone(), |bare, id| async move { bare.get(id).await })
-            })
-            .add_rate("redis-rs GET, PTTL, HMGET, other thread", || {
-                in_tasks(runtime, other.clone(), |bare, id| async move { bare.get_with_life_and_stamps(id).await })
-            })
-            .add_rate("tiercache", || in_tasks(runtime, (), |(), id| ours(id)))
-            .hold(Scale::short());
+            .add_rate("redis-rs GET, decode", || in_tasks(runtime, ways, near))
+            .add_rate("redis-rs GET, PTTL, HMGET, decode", || in_tasks(runtime, ways, near_all))
+            .add_rate("the same, its connection on another thread", || in_tasks(runtime, ways, far_all))
+            .add_rate("tiercache", || in_tasks(runtime, ways, |_, id| ours(id)))
+            .hold(Scale::default());
         print(&rows);
     }
     assert_hits(&cache);
     Ok(())
+}
+
+async fn near(ways: Ways, id: u64) -> User {
+    ways.near.get(id).await
+}
+
+async fn near_all(ways: Ways, id: u64) -> User {
+    ways.near.get_with_life_and_stamps(id).await
+}
+
+async fn far_all(ways: Ways, id: u64) -> User {
+    ways.far.get_with_life_and_stamps(id).await
+}
+
+fn other_thread() -> Result<Runtime> {
+    Ok(Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
 }
 
 fn install(server: &RedisServer) -> Result<Cache> {
@@ -84,40 +85,41 @@ fn install(server: &RedisServer) -> Result<Cache> {
     Ok(cache)
 }
 
-/// Every value, in both ways of storing it.
-async fn fill(server: &RedisServer, ids: &[u64]) -> Result<Bare> {
-    let bare = server.connect().await?;
-    for &id in ids {
-        bare.set(&User::new(id), id).await;
-    }
-    each(ids, ours).await;
-    Ok(bare)
+/// Stores every value as tiercache and as a bare client would.
+fn fill(server: &RedisServer, runtime: &Runtime, far: &Runtime, ids: &[u64]) -> Result<Ways> {
+    let far = far.block_on(server.connect())?;
+    runtime.block_on(async {
+        let near = server.connect().await?;
+        for &id in ids {
+            near.set(&User::new(id), id).await;
+        }
+        each(ids, ours).await;
+        Ok(Ways { near, far })
+    })
 }
 
 /// One task asks for all keys, one after the other, as a service's request does.
-fn in_task<C, F>(runtime: &Runtime, ids: &[u64], client: C, ask: fn(C, u64) -> F)
+fn in_task<F>(runtime: &Runtime, ids: &[u64], ways: &Ways, ask: fn(Ways, u64) -> F)
 where
-    C: Clone + Send + Sync + 'static,
     F: Future<Output = User> + Send + 'static,
 {
-    let ids = ids.to_vec();
-    let task = runtime.spawn(async move { each(&ids, |id| ask(client.clone(), id)).await });
+    let (ids, ways) = (ids.to_vec(), ways.clone());
+    let task = runtime.spawn(async move { each(&ids, |id| ask(ways.clone(), id)).await });
     runtime.block_on(task).expect("no call panics");
 }
 
 /// Many tasks, each with keys of its own.
-fn in_tasks<C, F>(runtime: &Runtime, client: C, ask: fn(C, u64) -> F)
+fn in_tasks<F>(runtime: &Runtime, ways: &Ways, ask: fn(Ways, u64) -> F)
 where
-    C: Clone + Send + Sync + 'static,
     F: Future<Output = User> + Send + 'static,
 {
     runtime.block_on(async {
         let mut tasks = JoinSet::new();
         for task in 0..TASKS {
-            let client = client.clone();
+            let ways = ways.clone();
             tasks.spawn(async move {
                 let ids: Vec<u64> = (task * CALLS..(task + 1) * CALLS).collect();
-                each(&ids, |id| ask(client.clone(), id)).await;
+                each(&ids, |id| ask(ways.clone(), id)).await;
             });
         }
         tasks.join_all().await;

@@ -69,7 +69,9 @@ fn main() -> Result {
     // Cargo adds `--bench`.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     if wanted.iter().any(|name| name == "list") {
-        CASES.iter().for_each(|(name, _)| println!("{name}"));
+        for (name, _) in CASES {
+            println!("{name}");
+        }
         return Ok(());
     }
     all(&wanted)

@@ -16,6 +16,7 @@ pub(crate) fn hits(case: &str) -> Result {
     Ok(())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every case may fail")]
 pub(crate) fn floor(case: &str) -> Result {
     match engine(case) {
         "mini-moka" => floor_of::<MiniMoka>(),

@@ -1,5 +1,7 @@
 //! What is cached: a value as services have them, and the functions that give it.
 
+#![allow(clippy::unused_async, reason = "bodies that ask no database; the lint looks into what `cached` makes of them")]
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::hint::black_box;
