@@ -291,15 +291,15 @@ async fn without_a_cache_only_the_body_runs() {
 
 #[tokio::test]
 async fn an_invalidation_that_fails_leaves_the_output_and_is_counted() {
+    #[invalidates(user_entry(1))]
+    async fn write() -> Result<u64, String> {
+        Ok(4)
+    }
     let mut server = RedisServer::start().await;
     let cache =
         Cache::builder().namespace(unique_namespace()).l2(Redis::new(server.url()).unwrap()).build().await.unwrap();
     cache.scope(fill()).await;
     server.kill().await;
-    #[invalidates(user_entry(1))]
-    async fn write() -> Result<u64, String> {
-        Ok(4)
-    }
     assert_eq!(cache.scope(write()).await, Ok(4));
     let errors = cache.stats().l2_errors;
     assert!(errors.iter().any(|(_, count)| *count > 0), "{errors:?}");
