@@ -1,5 +1,7 @@
 //! The house rules, checked on the source text. Each has tests of its own that show it finding what breaks it.
 
+#[path = "house/modules.rs"]
+mod modules;
 #[path = "house/rooms.rs"]
 mod rooms;
 #[path = "house/size.rs"]
@@ -25,6 +27,12 @@ fn every_file_imports_only_from_lower_rooms() {
 #[test]
 fn files_and_functions_stay_short() {
     report(&over(&SHIPPED, size::check));
+}
+
+#[test]
+fn every_file_is_a_module_of_its_crate() {
+    let paths = SHIPPED.iter().flat_map(|folder| tree::rust_files(folder));
+    report(&modules::orphans(&paths.map(|path| (path.clone(), tree::read(&path))).collect::<Vec<_>>()));
 }
 
 #[test]
