@@ -13,6 +13,9 @@ const DEADLINE: Duration = Duration::from_millis(100);
 const MARGIN: Duration = Duration::from_millis(20);
 const RECOVERY: Duration = Duration::from_secs(2);
 
+/// What is measured here is measured alone: two tests at once on two cores would measure each other.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[cached(prefix = "user", skip(runs))]
 async fn find(id: u64, runs: &Calls) -> Result<u64, String> {
     runs.hit();
@@ -67,6 +70,7 @@ async fn recovers(one: &Cache, two: &Cache) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn absent_at_the_start_and_used_soon_after_it_appears() {
+    let _alone = ALONE.lock().await;
     let mut server = RedisServer::start().await;
     server.stop().await;
     let (one, two) = (at(&server.url()).await, at(&server.url()).await);
@@ -79,6 +83,7 @@ async fn absent_at_the_start_and_used_soon_after_it_appears() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_in_mid_run_and_back_again() {
+    let _alone = ALONE.lock().await;
     let mut server = RedisServer::start().await;
     let (one, two) = (at(&server.url()).await, at(&server.url()).await);
     recovers(&one, &two).await;
@@ -91,6 +96,7 @@ async fn killed_in_mid_run_and_back_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hung_and_going_on() {
+    let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let (one, two) = (at(&server.url()).await, at(&server.url()).await);
     recovers(&one, &two).await;
@@ -104,6 +110,7 @@ async fn hung_and_going_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_answers_come_too_late_and_never_to_another_call() {
+    let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
     let (one, two) = (at(&proxy.url()).await, at(&server.url()).await);
@@ -119,6 +126,7 @@ async fn slow_answers_come_too_late_and_never_to_another_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_fell_silent_is_replaced() {
+    let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
     let (one, two) = (at(&proxy.url()).await, at(&server.url()).await);
@@ -135,6 +143,7 @@ async fn a_connection_that_fell_silent_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reply_cut_after_any_byte_is_a_miss() {
+    let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
     let (one, two) = (at(&proxy.url()).await, at(&server.url()).await);
@@ -151,6 +160,7 @@ async fn a_reply_cut_after_any_byte_is_a_miss() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn out_of_memory_stops_stores_and_not_reads_or_invalidations() {
+    let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let (one, two, runs) = (at(&server.url()).await, at(&server.url()).await, Calls::new());
     recovers(&one, &two).await;
@@ -172,6 +182,7 @@ async fn out_of_memory_stops_stores_and_not_reads_or_invalidations() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invalidation_that_cannot_reach_l2_says_so_and_is_done_here() {
+    let _alone = ALONE.lock().await;
     let mut server = RedisServer::start().await;
     let (cache, runs) = (at(&server.url()).await, Calls::new());
     cache.scope(find(1, &runs)).await.unwrap();
