@@ -48,7 +48,7 @@ async fn when_the_first_caller_goes_away_another_one_takes_over() {
     while runs.get() == 0 {
         tokio::task::yield_now().await;
     }
-    let others: Vec<_> = (0..100).map(|_| spawn(&cache, slow(1, runs.clone()))).collect();
+    let others: Vec<_> = (0..10_000).map(|_| spawn(&cache, slow(1, runs.clone()))).collect();
     sleep(Duration::from_millis(50)).await;
     first.abort();
     for answer in join_all(others).await {
