@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tiercache::{Cache, CallExt, Source, cached};
-use tiercache_tests::Calls;
+use tiercache_tests::{Calls, eventually};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -43,13 +43,24 @@ async fn ten_thousand_callers_of_a_cold_key_run_the_body_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_first_caller_goes_away_another_one_takes_over() {
-    let (cache, runs) = (in_memory().await, Calls::new());
-    let first = spawn(&cache, slow(1, runs.clone()));
-    while runs.get() == 0 {
-        tokio::task::yield_now().await;
+    #[cached(skip(runs))]
+    async fn hangs_once(id: u64, runs: Calls) -> u64 {
+        if runs.hit() == 1 {
+            std::future::pending::<()>().await;
+        }
+        sleep(Duration::from_millis(200)).await;
+        id
     }
-    let others: Vec<_> = (0..10_000).map(|_| spawn(&cache, slow(1, runs.clone()))).collect();
-    sleep(Duration::from_millis(50)).await;
+    let (cache, runs, arrived) = (in_memory().await, Calls::new(), Calls::new());
+    let first = spawn(&cache, hangs_once(1, runs.clone()));
+    eventually(|| async { runs.get() == 1 }, Duration::from_secs(10)).await;
+    let arrive = |runs: Calls, arrived: Calls| async move {
+        arrived.hit();
+        hangs_once(1, runs).await
+    };
+    let others: Vec<_> = (0..10_000).map(|_| spawn(&cache, arrive(runs.clone(), arrived.clone()))).collect();
+    // All wait, so that a busy machine is not taken for a leader that went away.
+    eventually(|| async { arrived.get() == 10_000 }, Duration::from_secs(10)).await;
     first.abort();
     for answer in join_all(others).await {
         assert_eq!(answer.unwrap(), 1);
