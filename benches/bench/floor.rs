@@ -111,9 +111,10 @@ pub(crate) struct Floor<E> {
 }
 
 impl<E: Engine> Floor<E> {
+    /// Filled as every cache is that also gives the value to who loaded it: with clones.
     pub(crate) fn filled() -> Self {
         let (site, engine) = ([7; 32], E::new());
-        (0..KEYS).for_each(|id| engine.insert(sha256(&site, id), Arc::new(User::new(id))));
+        (0..KEYS).for_each(|id| engine.insert(sha256(&site, id), Arc::new(User::new(id).clone())));
         Self { site, engine }
     }
 

@@ -43,7 +43,8 @@ impl AnyEntry {
         counters: &Arc<Counters>,
     ) -> Arc<Self> {
         let bytes = encoded + size_of::<Option<T>>() + OVERHEAD;
-        let place = Place { counters: Arc::clone(counters), bytes, expires, state: AtomicU8::new(OUTSIDE) };
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let place = Place { counters: Arc::clone(counters), bytes, state: AtomicU8::new(OUTSIDE) };
         Arc::new(Entry { expires, marks, proved, place, value })
     }
 
@@ -67,7 +68,7 @@ impl AnyEntry {
 
     /// The bytes this entry is counted as.
     pub(crate) fn bytes(&self) -> usize {
-        self.place.bytes
+        self.place.bytes as usize
     }
 
     /// Counted as held, from now on until it is dropped.
@@ -93,17 +94,17 @@ const OUTSIDE: u8 = 0;
 const HELD: u8 = 1;
 const RELEASED: u8 = 2;
 
-/// Where the entry is: keeps the gauges right whichever way it leaves, and finds evictions, which one engine does not tell.
+/// Where the entry is: keeps the gauges right whichever way it leaves.
 struct Place {
     counters: Arc<Counters>,
-    bytes: usize,
-    expires: Moment,
+    /// In 32 bits, because a hit reads every line of an entry; more than 4 GiB are counted as 4 GiB.
+    bytes: u32,
     state: AtomicU8,
 }
 
 impl Place {
     fn counted_bytes(&self) -> i64 {
-        i64::try_from(self.bytes).unwrap_or(i64::MAX)
+        i64::from(self.bytes)
     }
 
     /// Whether it was held until now.
@@ -116,10 +117,11 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+/// Finds evictions, which one engine does not tell.
+impl<V: ?Sized> Drop for Entry<V> {
     fn drop(&mut self) {
-        if self.leave() && Moment::now() < self.expires {
-            self.counters.count(Event::Eviction);
+        if self.place.leave() && Moment::now() < self.expires {
+            self.place.counters.count(Event::Eviction);
         }
     }
 }
