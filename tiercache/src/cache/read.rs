@@ -17,7 +17,7 @@ use crate::value::shape::{Shape, SharedError, Split};
 use super::Cache;
 use super::fetch::{Fetched, fetch};
 use super::fill::{Asked, Fill, Patience, refill};
-use super::freshness::inside;
+use super::freshness::{Judge, inside};
 use super::region::Region;
 use super::request::{Begun, Ending, Mode, Request};
 use super::write::{Fresh, promote, store};
@@ -43,11 +43,7 @@ impl Cache {
     /// Looks in L1: the entry, if it may be served.
     #[inline]
     pub(crate) fn look(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
-        let latest = self.judge().latest();
-        let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
-        let vouched = || self.judge().vouches(entry.proved(), latest, Proof::at(now));
-        let fresh = entry.is_fresh(now, self.marks(region)) && vouched();
-        fresh.then_some(entry)
+        self.judged(region, digest, Judge::vouches)
     }
 
     /// Whether a load's result may be had by who waited for it: it rests on what was true at its begin, and is judged like memory at
@@ -61,10 +57,21 @@ impl Cache {
 
     /// The entry of L1, if it may be served while L2 does not answer.
     fn tolerable(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
+        self.judged(region, digest, Judge::tolerates)
+    }
+
+    /// The entry of L1, if it is fresh and its own proof, the last heartbeat and the time now satisfy `may`.
+    #[inline]
+    fn judged(
+        &self,
+        region: &Region,
+        digest: &Digest,
+        may: impl FnOnce(&Judge, Proof, Proof, Proof) -> bool,
+    ) -> Option<Arc<AnyEntry>> {
         let latest = self.judge().latest();
         let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
-        let tolerated = || self.judge().tolerates(entry.proved(), latest, Proof::at(now));
-        let fresh = entry.is_fresh(now, self.marks(region)) && tolerated();
+        let fresh =
+            entry.is_fresh(now, self.marks(region)) && may(self.judge(), entry.proved(), latest, Proof::at(now));
         fresh.then_some(entry)
     }
 
