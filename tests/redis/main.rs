@@ -1,6 +1,7 @@
 //! L2 in a real Redis.
 
 mod coherence;
+mod fleet;
 mod lease;
 mod other_process;
 mod stored_bytes;

@@ -20,8 +20,8 @@ pub(super) enum Fetched {
     Found { header: Header, bytes: Vec<u8>, payload_at: usize, life: Duration, stamps: Vec<Option<u64>> },
     /// Nothing that can be used: nothing at all, or what was rejected. The stamps of the groups, as they are.
     Missing { stamps: Vec<Option<u64>>, rejected: Option<Rejected> },
-    /// Another instance is loading it.
-    Leased,
+    /// Another instance is loading it, under the lease of this nonce.
+    Leased(u64),
     /// It did not answer.
     Unreachable,
     /// It was not asked, and nothing is to be stored in it.
@@ -64,8 +64,8 @@ fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Fetched {
         Err(_) => return Fetched::Unreachable,
     };
     let Some(found) = found else { return Fetched::Missing { stamps, rejected: None } };
-    if envelope::is_lease(&found.bytes) {
-        return Fetched::Leased;
+    if let Some(holder) = envelope::holder(&found.bytes) {
+        return Fetched::Leased(holder);
     }
     match accept(request, key, &found.bytes, &stamps) {
         Ok((header, payload_at)) => {
