@@ -4,6 +4,8 @@ mod coherence;
 mod fleet;
 mod lease;
 mod other_process;
+mod propagation;
+mod races;
 mod stored_bytes;
 mod tier;
 mod tls;
