@@ -48,7 +48,7 @@ pub(super) async fn fetch(request: &Request) -> Fetched {
     let Some(guard) = request.l2() else { return Fetched::Unasked };
     let key = request.l2_key();
     let started = Instant::now();
-    let reading = guard.read(Arc::clone(&key), request.cache.stamps_key(), request.region.groups.fields()).await;
+    let reading = guard.read(Arc::clone(&key), request.stamps()).await;
     request.region.counters.time(Timed::L2Read, started.elapsed());
     judge(request, &key, reading)
 }

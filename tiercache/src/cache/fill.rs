@@ -86,7 +86,7 @@ async fn stamp(request: &Request, guard: &Guard, known: &[Option<u64>]) -> Optio
     if let Some(all) = all.filter(|all| !all.is_empty()) {
         return Some(groups.stamped(&all));
     }
-    let made = guard.stamp(request.cache.stamps_key(), groups.fields()).await.ok()?;
+    let made = guard.stamp(request.stamps(), request.terms.longest()).await.ok()?;
     Some(groups.stamped(&made))
 }
 

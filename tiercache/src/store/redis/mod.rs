@@ -3,6 +3,8 @@
 mod connection;
 mod news;
 mod store;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "tls-rustls")]
 mod tls;
 
