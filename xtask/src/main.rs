@@ -5,6 +5,7 @@ mod fuzz;
 mod lint;
 mod metadata;
 mod msrv;
+mod prove;
 mod redis;
 mod run;
 mod test;
@@ -15,11 +16,12 @@ use run::Result;
 
 type Command = (&'static str, &'static str, fn() -> Result);
 
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 6] = [
     ("test", "run every test and example of the workspace; finds or installs redis-server", test::run),
     ("lint", "check format, clippy, docs, dependencies, features one by one, the minimal Rust", lint::run),
     ("audit", "check the dependencies against the advisory database, which it fetches", lint::audit),
     ("fuzz", "build the fuzz targets and run each for a short time", fuzz::run),
+    ("prove", "run the checks of coherence for as long as the guide's figures took, and print those", prove::run),
     ("help", "show this list", help),
 ];
 
