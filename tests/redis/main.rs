@@ -4,6 +4,7 @@ mod coherence;
 mod lease;
 mod other_process;
 mod stored_bytes;
+mod tags;
 mod tier;
 mod tls;
 
