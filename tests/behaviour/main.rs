@@ -14,6 +14,7 @@ mod named;
 mod policy;
 mod races;
 mod statistics;
+mod tags;
 mod tiers;
 mod values;
 mod writers;

@@ -7,6 +7,7 @@ mod other_process;
 mod propagation;
 mod races;
 mod stored_bytes;
+mod tags;
 mod tier;
 mod tls;
 

@@ -12,6 +12,7 @@ mod decide;
 mod diag;
 mod expand;
 mod fallback;
+mod format;
 mod generics;
 mod item;
 mod model;
@@ -125,6 +126,37 @@ use proc_macro::TokenStream;
 /// }
 /// # let users = Users { tenant: String::new() };
 /// # drop((users.of_tenant(Id(1)), users.of_all(1, ""), users.of_tenant_entry(Id(1)), Users::of_all_entry(1)));
+/// ```
+///
+/// ## `tags("user:{id}", "posts")`
+///
+/// Groups that a value is in by what its arguments are; `cache.invalidate_tags(["user:42"])` makes all values that carry one invalid at
+/// once, however many there are. A tag is a string with its arguments in place, or any expression that is `Display`.
+///
+/// Every argument that a tag names is in the key: whoever has the key has the tags. Tags are made on a miss only, and for a
+/// companion. At most 64 to a value.
+///
+/// ```
+/// # use tiercache::{Cache, cached};
+/// struct User { id: u64, team: String }
+///
+/// #[cached(prefix = "posts", key = (user.id, user.team, page), tags("posts", format!("user:{}", user.id), user.team))]
+/// async fn posts_of(user: &User, page: u64) -> Vec<String> {
+///     vec![format!("post {page} of {}", user.id)]
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> tiercache::Result<()> {
+/// # let cache = Cache::builder().build().await?;
+/// # cache.scope(async {
+/// let user = User { id: 42, team: "red".into() };
+/// posts_of(&user, 1).await;
+/// posts_of(&user, 2).await;
+/// cache.invalidate_tags(["user:42"]).await?;
+/// assert_eq!(posts_of_entry(&user, 1).peek().await, None);
+/// assert_eq!(posts_of_entry(&user, 2).peek().await, None);
+/// # Ok(()) }).await
+/// # }
 /// ```
 ///
 /// ## `cache = "prompt"`
@@ -245,7 +277,7 @@ pub fn invalidates(targets: TokenStream, item: TokenStream) -> TokenStream {
 /// read one thing.
 ///
 /// Docs, attributes and visibility are the function's; after the signature come the options of [`macro@cached`] that are about
-/// the value: `ttl`, `l1_ttl`, `none_ttl`, `prefix`, `key`, `cache`, `version`, `id`, `codec`, and `crate`. What it returns is
+/// the value: `ttl`, `l1_ttl`, `none_ttl`, `prefix`, `key`, `tags`, `cache`, `version`, `id`, `codec`, and `crate`. What it returns is
 /// the type that is stored. Its identity is its path, or `id`.
 ///
 /// ```

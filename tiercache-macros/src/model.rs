@@ -35,6 +35,17 @@ pub(crate) struct Site {
     pub(crate) types: Types,
     /// References to the parts of the key.
     pub(crate) parts: Vec<ExprReference>,
+    pub(crate) tags: Vec<Tag>,
+}
+
+/// A tag of an entry.
+pub(crate) enum Tag {
+    /// As it stands.
+    Plain(LitStr),
+    /// A format string.
+    Format(LitStr),
+    /// Anything that displays.
+    Value(Expr),
 }
 
 /// The literal part of a site.
@@ -99,6 +110,7 @@ pub(crate) enum Target {
     /// An address, or several, known before the body.
     Entry(Expr),
     Prefix(LitStr),
+    Tags(Vec<Tag>),
     Everything,
     /// Addresses that the value tells.
     Later(Expr),
@@ -131,6 +143,7 @@ pub(crate) enum Home {
 pub(crate) struct Own {
     pub(crate) settings: Settings,
     pub(crate) key: Key,
+    pub(crate) tags: Vec<Tag>,
     pub(crate) companion: Option<CompanionWish>,
 }
 

@@ -38,8 +38,8 @@ pub(crate) fn declared(input: TokenStream) -> TokenStream {
     let words = attr::read(address.options.clone(), Place::Entry);
     let paths = Paths::new(words.krate.as_ref().map(|word| &word.value));
     match check::declared(&address, words) {
-        Ok((value, settings, key)) => {
-            let (site, companion) = decide::declared(address, value, settings, &key);
+        Ok((value, settings, key, tags)) => {
+            let (site, companion) = decide::declared(address, value, settings, &key, tags);
             expand::companion(&paths, &site, &companion)
         }
         Err(errors) => fallback::declared(&address, &paths, &errors),

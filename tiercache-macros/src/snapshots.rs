@@ -167,9 +167,23 @@ fn a_function_at_an_address() {
 }
 
 #[test]
+fn a_function_with_tags() {
+    within(
+        BUDGET + 4,
+        quote!(prefix = "user", skip(db), tags("user:{id}", "users", user.team, format!("{}:{id:?}", user.team))),
+        quote! {
+            async fn posts(db: &Pool, user: &User, id: PostId) -> Result<Post, DbError> {
+                db.post(user, id).await
+            }
+        },
+        &expect_file!["snapshots/tags.rs"],
+    );
+}
+
+#[test]
 fn a_writer() {
     invalidates(
-        quote!(get_user_entry(user.id), |renamed| get_name_entry(&renamed.name), prefix("search")),
+        quote!(get_user_entry(user.id), |renamed| get_name_entry(&renamed.name), prefix("search"), tags("user:{user}")),
         quote! {
             async fn rename(user: User) -> Result<User, DbError> {
                 query(user).await

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::cache::{Cache, Region, Request, peek, set};
+use crate::coherence::tags::Tags;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{Digest, l2_key};
 use crate::value::Cacheable;
@@ -24,14 +25,15 @@ struct Place {
     cache: Cache,
     region: Arc<Region>,
     digest: Digest,
+    tags: Tags,
 }
 
 const NOT_INSTALLED: &str = "no cache is installed: build one and call `install()`, or use it in a `scope()`";
 const NO_KEY: &str = "the key's parts could not be serialized";
 
 impl<T> Entry<T> {
-    pub(crate) fn at(cache: Cache, region: Arc<Region>, digest: Result<Digest>) -> Self {
-        let place = digest.map(|digest| Place { cache, region, digest }).map_err(|_| NO_KEY);
+    pub(crate) fn at(cache: Cache, region: Arc<Region>, digest: Result<Digest>, tags: Tags) -> Self {
+        let place = digest.map(|digest| Place { cache, region, digest, tags }).map_err(|_| NO_KEY);
         Self { place, value: PhantomData }
     }
 
@@ -72,8 +74,13 @@ impl<T> Entry<T> {
 
     /// What a function that is cached here asks for; `None` if there is no cache.
     pub(crate) fn request(&self) -> Option<Request> {
-        let place = self.place.as_ref().ok()?;
-        Some(Request::new(&place.cache, &place.region, place.digest))
+        self.place.as_ref().ok().map(Place::request)
+    }
+}
+
+impl Place {
+    fn request(&self) -> Request {
+        Request { tags: self.tags.clone(), ..Request::new(&self.cache, &self.region, self.digest) }
     }
 }
 
@@ -98,7 +105,7 @@ impl<T: Cacheable> Entry<T> {
     /// Dropped early, it may have stored in L2 and not in memory.
     pub async fn set(&self, value: T) -> Result<()> {
         let place = self.place()?;
-        set(&Request::new(&place.cache, &place.region, place.digest), &value).await
+        set(&place.request(), &value).await
     }
 }
 

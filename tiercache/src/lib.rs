@@ -103,7 +103,7 @@ pub use value::{Cacheable, KeyPart};
 
 /// Guides: a page a question.
 pub mod guide {
-    /// Which of key, prefix and namespace to invalidate, when, and what is promised then.
+    /// Which of key, tag, prefix and namespace to invalidate, when, and what is promised then.
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/invalidation.md"))]
     pub mod invalidation {}
 }

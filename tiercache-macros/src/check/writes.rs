@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Error, Expr, ExprClosure, ExprPath, Lit, Path};
 
-use super::{options, signature};
+use super::{options, signature, tags};
 use crate::attr::{self, Word};
 use crate::diag::{Errors, writes};
 use crate::item::{Function, is_declaration};
@@ -51,6 +51,7 @@ fn judge(target: attr::writes::Target, function: &Function, given: &mut Given, e
     match target {
         Read::Expression(expr) => return expression(expr, errors),
         Read::Prefix(word) => return prefix(&word, errors),
+        Read::Tags(word) => return Some(Target::Tags(tags::of_writer(word, &function.args, errors))),
         Read::Name(name) if name == "always" => once(&mut given.always, &name.clone(), name, errors),
         Read::Name(name) if name == "everything" => {
             once(&mut given.everything, &name.clone(), name, errors);

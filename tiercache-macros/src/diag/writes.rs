@@ -7,8 +7,7 @@ use syn::{Error, ExprClosure};
 use super::at;
 
 /// What can be invalidated, and how it is written.
-const ALLOWED: &str =
-    r#"entries (`get_user_entry(id)`), `|value| get_user_entry(value.id)`, `prefix("search")`, `everything`, `always`"#;
+const ALLOWED: &str = r#"entries (`get_user_entry(id)`), `|value| get_user_entry(value.id)`, `tags("users")`, `prefix("search")`, `everything`, `always`"#;
 
 pub(crate) fn not_a_function(item: &TokenStream) -> Error {
     at(first(item), "`#[invalidates]` watches an async function: put it on an `async fn`")
@@ -49,7 +48,11 @@ pub(crate) fn unknown(name: &Ident) -> Error {
 }
 
 pub(crate) fn malformed(name: &Ident) -> Error {
-    let example = if name == "crate" { "crate = my_crate::tiercache" } else { r#"prefix("search")"# };
+    let example = match name.to_string().as_str() {
+        "crate" => "crate = my_crate::tiercache",
+        "tags" => r#"tags("user:{id}", "users")"#,
+        _ => r#"prefix("search")"#,
+    };
     at(name, format!("`{name}` is written `{example}`"))
 }
 
@@ -62,7 +65,7 @@ pub(crate) fn unreadable(token: Option<TokenTree>) -> Error {
 }
 
 pub(crate) fn literal(value: impl ToTokens) -> Error {
-    at(value, r#"a literal is no entry: write `prefix("search")` for a prefix"#)
+    at(value, r#"a literal is no entry: write `tags("users")` for a tag, `prefix("search")` for a prefix"#)
 }
 
 pub(crate) fn bad_prefix(value: impl ToTokens) -> Error {

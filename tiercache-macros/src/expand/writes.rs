@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
-use super::{body, with_statements};
+use super::{body, tags, with_statements};
 use crate::item::span_of;
 use crate::model::{Invalidates, Plan, Target};
 use crate::paths::{self, door};
@@ -58,6 +58,7 @@ fn named(target: &Target, span: Span) -> TokenStream {
         Target::Entry(expr) => quote_spanned!(span=> .entry(#expr)),
         Target::Later(closure) => quote_spanned!(span=> .then(#closure)),
         Target::Prefix(prefix) => quote_spanned!(span=> .prefix(#prefix)),
+        Target::Tags(own) => tags(own, span).unwrap_or_default(),
         Target::Everything => quote_spanned!(span=> .everything()),
     }
 }

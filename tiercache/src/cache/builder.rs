@@ -9,12 +9,13 @@ use tokio::sync::Notify;
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
+use crate::coherence::touch::touch;
 use crate::coherence::watch::{Heed, Pulse, Watch};
 use crate::error::{Error, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
 use crate::key::check_namespace;
-use crate::l1::L1;
+use crate::l1::{L1, TagTable};
 use crate::store::Store;
 
 use super::freshness::{Freshness, Judge};
@@ -206,6 +207,8 @@ impl CacheBuilder {
             namespace,
             regions,
             fence: Fence::new(),
+            tags: TagTable::default(),
+            used: Arc::default(),
             flights: start_flights(&io, wait_limit),
             io,
             l2,
@@ -245,13 +248,15 @@ fn positive(setting: &str, time: Duration) -> Result<Duration> {
     Ok(time)
 }
 
-/// Starts to watch for what other instances invalidate, if there may be any.
+/// Starts to watch for what other instances invalidate, if there may be any, and to keep stamps from being evicted.
 async fn watch(inner: &Arc<Inner>) {
     if let (Some(guard), Some(pulse)) = (&inner.l2, &inner.judge.pulse) {
         let heed: Weak<dyn Heed> = Arc::<Inner>::downgrade(inner);
         let mut watch = Watch::new(guard, &inner.log, &inner.channel, heed, pulse);
         watch.beat().await;
         guard.spawn(watch.run());
+        let used = Arc::downgrade(&inner.used);
+        guard.spawn(touch(guard.clone(), inner.namespace.clone(), Arc::clone(&inner.stamps_key), used));
     }
 }
 

@@ -94,7 +94,7 @@ fn accept(request: &Request, key: &str, bytes: &[u8], stamps: &[Option<u64>]) ->
     if header.version != request.terms.version {
         return Err(Reject::OtherVersion);
     }
-    if !request.region.groups.hold(&header.stamps, stamps) {
+    if !request.region.groups.hold(request.tags.hashes(), &header.stamps, stamps) {
         return Err(Reject::Stamp);
     }
     let payload_at = bytes.len() - payload.len();

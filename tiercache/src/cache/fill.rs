@@ -81,13 +81,13 @@ pub(super) async fn refill(request: &Request) -> Option<Fill> {
 
 /// The stamps of the request's groups: `known`, or made where there are none.
 async fn stamp(request: &Request, guard: &Guard, known: &[Option<u64>]) -> Option<Vec<(u64, u64)>> {
-    let groups = &request.region.groups;
+    let (groups, tags) = (&request.region.groups, request.tags.hashes());
     let all: Option<Vec<u64>> = known.iter().copied().collect();
     if let Some(all) = all.filter(|all| !all.is_empty()) {
-        return Some(groups.stamped(&all));
+        return Some(groups.stamped(tags, &all));
     }
     let made = guard.stamp(request.stamps(), request.terms.longest()).await.ok()?;
-    Some(groups.stamped(&made))
+    Some(groups.stamped(tags, &made))
 }
 
 /// How long to wait for other instances' loads: as long as the lease may live of one that died; and once more that long for the one that

@@ -1,10 +1,11 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
 pub(super) mod batch;
+mod tags;
 
 use std::sync::Arc;
 
-use crate::coherence::groups::{NAMESPACE, covered, covers, hash, prefix_hash};
+use crate::coherence::groups::{NAMESPACE, covered, covers, hash};
 use crate::coherence::news::News;
 use crate::coherence::watch::Heed;
 use crate::error::{Error, ErrorKind, Result};
@@ -142,6 +143,8 @@ enum Removal {
     Keys(Vec<(Digest, String)>),
     /// The prefixes that a pattern covers.
     Pattern(String),
+    /// The hashes of tags.
+    Tags(Vec<u64>),
     Everything,
 }
 
@@ -163,6 +166,7 @@ impl Inner {
                 let tell = self.tell(&News::Pattern(pattern.clone()));
                 guard.invalidate(Vec::new(), self.stamps(covered(pattern, groups)), tell).await
             }
+            Removal::Tags(tags) => self.remove_tags(guard, tags).await,
             Removal::Everything => {
                 let tell = self.tell(&News::Groups(vec![hash(NAMESPACE)]));
                 guard.invalidate(Vec::new(), self.stamps(vec![NAMESPACE.into()]), tell).await
@@ -182,6 +186,7 @@ impl Inner {
         match removal {
             Removal::Keys(keys) => keys.iter().for_each(|(digest, _)| self.forget(digest)),
             Removal::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
+            Removal::Tags(tags) => self.forget_tags(tags),
             Removal::Everything => self.drop_everything(),
         }
     }
@@ -217,7 +222,7 @@ impl Heed for Inner {
             News::Anchor => {}
             News::Keys(keys) => keys.iter().for_each(|key| self.forget(key)),
             News::Groups(groups) if groups.contains(&hash(NAMESPACE)) => self.forget_everything(),
-            News::Groups(groups) => self.forget_prefixes(|prefix| groups.contains(&prefix_hash(prefix))),
+            News::Groups(tags) => self.forget_tags(tags),
             News::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
             News::Unknown => {
                 tracing::warn!("news of an unknown kind: everything in memory is stale");

@@ -39,10 +39,12 @@ pub(crate) use write::set;
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
+use crate::coherence::touch::Used;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
 use crate::key::Digest;
+use crate::l1::TagTable;
 use crate::stats::{Stats, Tally};
 
 use freshness::Judge;
@@ -80,6 +82,9 @@ struct Inner {
     judge: Judge,
     regions: Regions,
     fence: Fence,
+    tags: TagTable,
+    /// The tags whose stamps were used lately.
+    used: Arc<Used>,
     flights: Arc<Flights<Digest, Shared>>,
     io: Arc<Io>,
     l2: Option<Guard>,
@@ -149,6 +154,15 @@ impl Cache {
     #[inline]
     pub(crate) fn fence(&self) -> &Fence {
         &self.inner.fence
+    }
+
+    #[inline]
+    fn tags(&self) -> &TagTable {
+        &self.inner.tags
+    }
+
+    fn used(&self) -> &Used {
+        &self.inner.used
     }
 
     #[inline]

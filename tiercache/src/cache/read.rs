@@ -70,8 +70,8 @@ impl Cache {
     ) -> Option<Arc<AnyEntry>> {
         let latest = self.judge().latest();
         let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
-        let fresh =
-            entry.is_fresh(now, self.marks(region)) && may(self.judge(), entry.proved(), latest, Proof::at(now));
+        let fresh = entry.is_fresh(now, self.marks(region), self.tags())
+            && may(self.judge(), entry.proved(), latest, Proof::at(now));
         fresh.then_some(entry)
     }
 
@@ -120,7 +120,7 @@ where
     F: Future<Output = S::Output>,
 {
     let came = Came { latest: request.cache.judge().latest(), at: Proof::now() };
-    let lead = match request.cache.flights().join(&request.digest) {
+    let lead = match request.join() {
         Role::Lead(lead) => Some(lead),
         Role::Reentrant => None,
         Role::Wait(wait) => match wait.await {

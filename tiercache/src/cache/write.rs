@@ -44,7 +44,7 @@ pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, 
         }
         return entry(request, begun, value.cloned(), Duration::ZERO, 0);
     };
-    if !request.cache.fence().if_holds(&request.digest, begun.place, || {}) {
+    if !request.holds(&begun) || !request.cache.fence().if_holds(&request.digest, begun.place, || {}) {
         // Something newer is known, or was invalidated: for those who wait only.
         return entry(request, begun, value.cloned(), Duration::ZERO, 0);
     }
@@ -55,7 +55,7 @@ pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, 
     };
     request.region.counters.count(Event::Store);
     let encoded = encoded.unwrap_or_else(|| value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)));
-    let entry = AnyEntry::new(value.cloned(), expires, (begun.marks, begun.proved), encoded, &request.region.counters);
+    let entry = AnyEntry::new(value.cloned(), expires, request.origin(&begun), encoded, &request.region.counters);
     if lost {
         // The key was invalidated while the body ran, here or elsewhere: this value is the caller's alone, an older one nobody's.
         request.cache.forget(&request.digest);
@@ -99,7 +99,7 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
     let begun = request.begin();
     let life = terms.ttl.min(terms.l1_ttl);
     let entry = |encoded| {
-        AnyEntry::new(Some(value.clone()), begun.at.after(life), (begun.marks, begun.proved), encoded, &region.counters)
+        AnyEntry::new(Some(value.clone()), begun.at.after(life), request.origin(&begun), encoded, &region.counters)
     };
     // Not if something newer came while L2 was asked: nobody knows which of them it holds, so memory holds neither.
     let put = |entry, holds| {
@@ -112,7 +112,13 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
         }
         Some(guard) => {
             let stamps = guard.stamp(request.stamps(), terms.ttl).await?;
-            let sealed = seal(request, Some(value), terms.ttl, Duration::ZERO, region.groups.stamped(&stamps))?;
+            let sealed = seal(
+                request,
+                Some(value),
+                terms.ttl,
+                Duration::ZERO,
+                region.groups.stamped(request.tags.hashes(), &stamps),
+            )?;
             let entry = entry(sealed.encoded);
             // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
             let unknown = Local::when_dropped(|| cache.forget(digest));
@@ -139,8 +145,12 @@ async fn timed<T>(request: &Request, write: impl Future<Output = Result<T>>) -> 
     written
 }
 
-/// Puts an entry into L1 unless the fence has moved since its load began.
+/// Puts an entry into L1 unless the fence has moved or a tag was invalidated since its load began.
 fn admit(request: &Request, begun: Begun, entry: &Arc<AnyEntry>) {
+    if !request.holds(&begun) {
+        // It would be stale, and is not to take the place of a fresh one.
+        return;
+    }
     request.cache.fence().if_holds(&request.digest, begun.place, || {
         request.region.named.l1.insert(request.digest, Arc::clone(entry));
     });
@@ -153,7 +163,7 @@ fn entry<T: Cacheable>(
     life: Duration,
     encoded: usize,
 ) -> Arc<AnyEntry> {
-    AnyEntry::new(value, begun.at.after(life), (begun.marks, begun.proved), encoded, &request.region.counters)
+    AnyEntry::new(value, begun.at.after(life), request.origin(&begun), encoded, &request.region.counters)
 }
 
 /// The envelope of a value.

@@ -4,4 +4,6 @@ pub(crate) mod fence;
 pub(crate) mod groups;
 pub(crate) mod lease;
 pub(crate) mod news;
+pub(crate) mod tags;
+pub(crate) mod touch;
 pub(crate) mod watch;

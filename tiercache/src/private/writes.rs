@@ -57,6 +57,15 @@ impl<S, X> Invalidation<S, X> {
         self
     }
 
+    /// Adds all that carries a tag.
+    #[must_use]
+    pub fn tag<T: fmt::Display + ?Sized>(mut self, tag: &T) -> Self {
+        if let Some(cache) = &self.cache {
+            self.known.of(cache).tags.add(tag);
+        }
+        self
+    }
+
     /// Adds the whole namespace.
     #[must_use]
     pub fn everything(mut self) -> Self {

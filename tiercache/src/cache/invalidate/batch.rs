@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::{Cache, Removal};
 use crate::cache::Region;
+use crate::coherence::tags::Tags;
 use crate::error::Result;
 use crate::key::{Digest, l2_key};
 use crate::stats::Event;
@@ -16,6 +17,7 @@ use crate::stats::Event;
 pub(crate) struct Batch {
     pub(crate) values: Vec<(Arc<Region>, Digest)>,
     pub(crate) prefixes: Vec<&'static str>,
+    pub(crate) tags: Tags,
     pub(crate) everything: bool,
 }
 
@@ -52,7 +54,7 @@ impl Cache {
     }
 
     fn removals(&self, batch: Batch) -> Vec<Removal> {
-        let Batch { values, prefixes, everything } = batch;
+        let Batch { values, prefixes, tags, everything } = batch;
         let keys = values.iter().map(|(region, digest)| {
             region.counters.count(Event::Invalidation);
             (*digest, l2_key(self.namespace(), &region.prefix, digest))
@@ -62,7 +64,9 @@ impl Cache {
             return vec![Removal::Everything];
         }
         let keys = (!keys.is_empty()).then_some(Removal::Keys(keys));
-        keys.into_iter().chain(prefixes.into_iter().map(|prefix| Removal::Pattern(prefix.to_owned()))).collect()
+        let tags = (!tags.hashes().is_empty()).then(|| Removal::Tags(tags.hashes().to_vec()));
+        let prefixes = prefixes.into_iter().map(|prefix| Removal::Pattern(prefix.to_owned()));
+        keys.into_iter().chain(tags).chain(prefixes).collect()
     }
 }
 
