@@ -15,6 +15,7 @@ mod policy;
 mod races;
 mod statistics;
 mod tiers;
+mod updaters;
 mod values;
 mod writers;
 

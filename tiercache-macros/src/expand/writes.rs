@@ -35,18 +35,20 @@ pub(crate) fn invalidates(model: &Invalidates) -> TokenStream {
 }
 
 fn statements(model: &Invalidates, async_span: Span) -> TokenStream {
-    let Invalidates { function, output, plan: Plan { paths, targets, always } } = model;
+    let Invalidates { function, output, plan: Plan { paths, updated, targets, always } } = model;
     let span = span_of(output).resolved_at(Span::mixed_site());
     let (door, private, pin) = (door(span), paths.writes(), paths::pin());
     let targets = targets.iter().map(|target| named(target, span));
     let always = always.then(|| quote_spanned!(span=> .always()));
+    // Last, for what it makes is no invalidation any more.
+    let updated = updated.iter().map(|entry| quote_spanned!(span=> .update(#entry)));
     let body = body(function, span, async_span);
     let awaiting = async_span.resolved_at(Span::mixed_site());
     let guard = quote_spanned!(awaiting=> __writes.guard(#pin(__body)).await);
     quote_spanned! {span=>
         use #private as #door;
         let __shape = #door::Returns::<#output>::NEW.outcome();
-        let mut __writes = #door::Invalidation::new(__shape)#(#targets)*#always;
+        let mut __writes = #door::Invalidation::new(__shape)#(#targets)*#always #(#updated)*;
         let __body = #body;
         #guard
     }

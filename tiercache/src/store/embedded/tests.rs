@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::Found;
-use crate::store::conformance::conformance;
+use crate::store::conformance::{Write as _, conformance};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -67,7 +67,7 @@ impl Place {
 }
 
 fn write(key: impl Into<String>, length: usize, life: Duration) -> Request {
-    Request::Write { key: key.into(), bytes: vec![7; length], life }
+    Request::Commit { key: key.into().into(), expected: None, bytes: vec![7; length], life }
 }
 
 fn remove(key: &str) -> Request {

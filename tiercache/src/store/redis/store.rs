@@ -9,9 +9,9 @@ use redis::{
 
 use super::Redis;
 use super::connection::{Connection, Exchange};
-use super::news::Bus;
+use super::news::{Bus, LOG_LENGTH};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Found, Op, Page, Reading, Shared, Store};
+use crate::store::{Commit, Found, Op, Page, Reading, Shared, Store};
 
 /// Keys a page of `SCAN` looks at.
 const SCAN_COUNT: usize = 512;
@@ -21,6 +21,7 @@ pub(super) struct Scripts {
     stamp: Script,
     claim: Script,
     swap: Script,
+    commit: Script,
     extend: Script,
     release: Script,
     pub(super) invalidate: Script,
@@ -32,6 +33,7 @@ impl Scripts {
             stamp: Script::new(include_str!("stamp.lua")),
             claim: Script::new(include_str!("claim.lua")),
             swap: Script::new(include_str!("swap.lua")),
+            commit: Script::new(include_str!("commit.lua")),
             extend: Script::new(include_str!("extend.lua")),
             release: Script::new(include_str!("release.lua")),
             invalidate: Script::new(include_str!("invalidate.lua")),
@@ -83,6 +85,16 @@ impl RedisStore {
         result.map_err(translate)
     }
 
+    async fn commit(&self, commit: Commit) -> Result<bool> {
+        let Commit { key, expected, bytes, life, tell } = commit;
+        let mut call = self.scripts.commit.key(&*key);
+        call.key(tell.log).arg(bytes).arg(millis(life)).arg(tell.channel).arg(tell.message).arg(LOG_LENGTH);
+        if let Some(expected) = expected {
+            call.arg(&*expected);
+        }
+        self.script(&call).await
+    }
+
     async fn scan(&self, start: &str, cursor: u64) -> Result<Page> {
         let mut command = cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(format!("{}*", escape(start))).arg("COUNT").arg(SCAN_COUNT);
@@ -125,10 +137,6 @@ impl Store for RedisStore {
         Some(Box::pin(read_on(exchange, key, stamps_key, groups)))
     }
 
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
-        Box::pin(async move { self.one(cmd("SET").arg(key).arg(bytes).arg("PX").arg(millis(life))).await })
-    }
-
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
         Box::pin(async move { self.script(self.scripts.claim.key(key).arg(lease).arg(millis(life))).await })
     }
@@ -137,6 +145,10 @@ impl Store for RedisStore {
         Box::pin(
             async move { self.script(self.scripts.swap.key(key).arg(expected).arg(bytes).arg(millis(life))).await },
         )
+    }
+
+    fn commit(&self, commit: Commit) -> Op<'_, bool> {
+        Box::pin(self.commit(commit))
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
