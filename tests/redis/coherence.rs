@@ -31,7 +31,7 @@ async fn until_changed(cache: &Cache, id: u64, runs: &Calls, old: usize, within:
 }
 
 /// Two instances that have heard each other.
-async fn pair(server: &RedisServer) -> (Cache, Cache, Calls) {
+pub(super) async fn pair(server: &RedisServer) -> (Cache, Cache, Calls) {
     let (one, two, runs) = (instance(server).await, instance(server).await, Calls::new());
     let connection = server.connection().await;
     let ready = async || {

@@ -6,6 +6,7 @@ mod other_process;
 mod stored_bytes;
 mod tier;
 mod tls;
+mod updates;
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The tokens of a function that invalidates.
+//! The tokens of a function that invalidates or updates.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -30,6 +30,8 @@ use crate::paths::{self, door};
 //         };
 //         __writes.guard(::core::pin::pin!(__body)).await
 //     }
+//
+// With `#[updates(get_user_entry(user.id), …)]` the last call that makes `__writes` is `.update(&get_user_entry(user.id))`.
 pub(crate) fn invalidates(model: &Invalidates) -> TokenStream {
     with_statements(&model.function, |async_span| statements(model, async_span))
 }
