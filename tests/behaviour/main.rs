@@ -16,6 +16,7 @@ mod races;
 mod statistics;
 mod tags;
 mod tiers;
+mod updaters;
 mod values;
 mod writers;
 

@@ -10,6 +10,7 @@ mod stored_bytes;
 mod tags;
 mod tier;
 mod tls;
+mod updates;
 
 use std::time::Duration;
 

@@ -40,6 +40,7 @@ pub(crate) fn invalidates(function: Function, mut plan: Plan) -> Invalidates {
             Target::Prefix(_) | Target::Everything | Target::Later(_) => {}
         }
     }
+    plan.updated = plan.updated.map(|expr| Expr::Reference(reference(expr)));
     let nothing = || {
         let paren_token = token::Paren { span: function.brace.span };
         Type::Tuple(TypeTuple { attrs: Vec::new(), paren_token, elems: Punctuated::new() })

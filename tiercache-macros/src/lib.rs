@@ -1,4 +1,4 @@
-//! The attributes of tiercache: [`macro@cached`], [`macro@invalidates`] and [`entry!`].
+//! The attributes of tiercache: [`macro@cached`], [`macro@invalidates`], [`macro@updates`] and [`entry!`].
 //!
 //! Use them through the crate `tiercache`, whose private parts of the very same version the expansions call.
 #![cfg_attr(
@@ -271,6 +271,12 @@ pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn invalidates(targets: TokenStream, item: TokenStream) -> TokenStream {
     run::invalidates(targets.into(), &item.into()).into()
+}
+
+#[doc = include_str!("updates.md")]
+#[proc_macro_attribute]
+pub fn updates(targets: TokenStream, item: TokenStream) -> TokenStream {
+    run::updates(targets.into(), &item.into()).into()
 }
 
 /// Declares the address of a cached value by itself, for functions that cannot have a companion, and for several that

@@ -90,7 +90,7 @@ pub(crate) struct Companion {
     pub(crate) doc: Option<String>,
 }
 
-/// A function that invalidates.
+/// A function that invalidates, and may store what it returns.
 pub(crate) struct Invalidates {
     pub(crate) function: Function,
     /// What the function returns.
@@ -98,9 +98,11 @@ pub(crate) struct Invalidates {
     pub(crate) plan: Plan,
 }
 
-/// What a function invalidates, judged.
+/// What a function updates and invalidates, judged.
 pub(crate) struct Plan {
     pub(crate) paths: Paths,
+    /// The address of the value that the function returns, if that is stored.
+    pub(crate) updated: Option<Expr>,
     pub(crate) targets: Vec<Target>,
     pub(crate) always: bool,
 }

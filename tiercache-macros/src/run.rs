@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 
 use crate::attr::{self, Place};
+use crate::diag::writes::Writer;
 use crate::item::{Address, Function};
 use crate::paths::Paths;
 use crate::{check, decide, expand, fallback};
@@ -21,9 +22,20 @@ pub(crate) fn cached(options: TokenStream, item: &TokenStream) -> TokenStream {
 /// `#[invalidates(targets)] item`
 pub(crate) fn invalidates(targets: TokenStream, item: &TokenStream) -> TokenStream {
     let Ok(function) = syn::parse2::<Function>(item.clone()) else {
-        return fallback::cached(item, &check::writes::no_function(item));
+        return fallback::cached(item, &check::writes::no_function(Writer::Invalidates, item));
     };
     match check::writes::invalidates(&function, attr::writes::read(targets)) {
+        Ok(plan) => expand::writes::invalidates(&decide::invalidates(function, plan)),
+        Err(errors) => fallback::cached(item, &errors),
+    }
+}
+
+/// `#[updates(entry, targets)] item`
+pub(crate) fn updates(targets: TokenStream, item: &TokenStream) -> TokenStream {
+    let Ok(function) = syn::parse2::<Function>(item.clone()) else {
+        return fallback::cached(item, &check::writes::no_function(Writer::Updates, item));
+    };
+    match check::writes::updates(&function, attr::writes::read(targets)) {
         Ok(plan) => expand::writes::invalidates(&decide::invalidates(function, plan)),
         Err(errors) => fallback::cached(item, &errors),
     }

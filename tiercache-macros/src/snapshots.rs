@@ -194,6 +194,19 @@ fn a_writer() {
 }
 
 #[test]
+fn an_updater() {
+    let (entry, item) = (
+        quote!(get_user_entry(user.id), |renamed| get_name_entry(&renamed.name), prefix("search"), always),
+        quote! {
+            async fn save(user: User) -> Result<User, DbError> {
+                query(user).await
+            }
+        },
+    );
+    pinned(BUDGET, crate::run::updates(entry, &item), item, &expect_file!["snapshots/updater.rs"]);
+}
+
+#[test]
 fn a_writer_that_async_trait_has_rewritten() {
     invalidates(
         quote!(everything, always, self.address, crate = shop::tiercache),

@@ -28,9 +28,9 @@
 //! # Where to look
 //!
 //! - [`cached`](macro@cached), the attribute, with every option; [`entry!`](macro@entry), an address declared by itself.
-//! - [`invalidates`](macro@invalidates), the attribute of functions that write.
+//! - [`invalidates`](macro@invalidates), the attribute of functions that write; [`updates`](macro@updates), of those whose value is kept.
 //! - [`Cache`] and [`CacheBuilder`]: tiers, lives, named caches; [`Cache::from_env`].
-//! - [`Entry`], the typed address of one value: look, set, invalidate.
+//! - [`Entry`], the typed address of one value: look, set, invalidate; [`Write`], a write that stores its value.
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
@@ -86,7 +86,7 @@ pub mod __private;
 pub use cache::{Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy};
 pub use call::{Adjusted, CallExt, Outcome, WithOutcome};
 pub use codec::Codec;
-pub use entry::Entry;
+pub use entry::{Entry, Write};
 pub use error::{Error, ErrorKind, Result};
 pub use key::Key;
 pub use l1::L1;
@@ -98,7 +98,7 @@ pub use store::memory::Memory;
 #[cfg(feature = "redis")]
 pub use store::redis::Redis;
 #[cfg(feature = "macros")]
-pub use tiercache_macros::{cached, entry, invalidates};
+pub use tiercache_macros::{cached, entry, invalidates, updates};
 pub use value::{Cacheable, KeyPart};
 
 /// Guides: a page a question.

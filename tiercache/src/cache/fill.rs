@@ -8,6 +8,7 @@ use crate::coherence::lease::{Claim, LEASE_TTL, Lease};
 use crate::error::Result;
 use crate::guard::Guard;
 use crate::stats::Event;
+use crate::store::Reading;
 
 use super::fetch::{Fetched, Rejected};
 use super::request::Request;
@@ -77,6 +78,22 @@ pub(super) async fn refill(request: &Request) -> Option<Fill> {
         Claim::Taken(value) => Lease::over(guard, &key, &value),
     };
     Some(Fill { lease, stamps: stamp(request, guard, &[]).await? })
+}
+
+/// The right to store over what is there before a write: over another's lease too, for what that one loads is older than the write.
+/// `None` if L2 does not give it.
+pub(super) async fn token(request: &Request) -> Option<Fill> {
+    let guard = request.l2()?;
+    let key = request.l2_key();
+    let Reading { found, stamps } = guard.read(Arc::clone(&key), request.stamps()).await.ok()?;
+    let lease = match found {
+        Some(found) => Lease::over(guard, &key, &found.bytes),
+        None => match Lease::claim(guard, &key).await.ok()? {
+            Claim::Ours(lease) => lease,
+            Claim::Taken(found) => Lease::over(guard, &key, &found),
+        },
+    };
+    Some(Fill { lease, stamps: stamp(request, guard, &stamps).await? })
 }
 
 /// The stamps of the request's groups: `known`, or made where there are none.

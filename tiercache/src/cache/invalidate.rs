@@ -101,12 +101,8 @@ impl Cache {
     }
 
     /// Tells the other instances that what they have of a value is old.
-    pub(super) async fn tell_of(&self, guard: &Guard, digest: &Digest) -> Result<()> {
-        if !guard.is_shared() {
-            return Ok(());
-        }
-        let tell = self.inner.tell(&News::Keys(vec![*digest]));
-        guard.invalidate(Vec::new(), self.inner.stamps(Vec::new()), tell).await
+    pub(super) fn tell_of(&self, digest: &Digest) -> Tell {
+        self.inner.tell(&News::Keys(vec![*digest]))
     }
 
     /// L2 first, then this process. With an L2, in a task of the cache's own: it goes on when the caller goes away.

@@ -1,6 +1,7 @@
 //! The cache: tiers configured once, shared by all cached functions.
 
 mod builder;
+mod commit;
 mod direct;
 mod fetch;
 mod fill;
@@ -30,6 +31,7 @@ pub use keys::Keys;
 pub use named::Named;
 pub use policy::Policy;
 
+pub(crate) use commit::{Committing, Writing};
 pub(crate) use identity::claim;
 pub(crate) use invalidate::batch::Batch;
 pub(crate) use read::{load, peek};

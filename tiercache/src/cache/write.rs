@@ -8,6 +8,7 @@ use crate::codec::envelope::{self, Header, hash_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::l1::AnyEntry;
 use crate::stats::{Event, Timed};
+use crate::store::Commit;
 use crate::time::Moment;
 use crate::value::Cacheable;
 use crate::value::print::print;
@@ -28,9 +29,9 @@ pub(super) struct Fresh<'a, T> {
 }
 
 /// Bytes for L2.
-struct Sealed {
-    bytes: Vec<u8>,
-    encoded: usize,
+pub(super) struct Sealed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) encoded: usize,
 }
 
 /// Keeps what a load gave, where its terms and `keep` say so; gives the entry that waiters share.
@@ -111,7 +112,9 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
             cache.fence().bump(digest, || put(entry, true));
         }
         Some(guard) => {
-            let stamps = guard.stamp(request.stamps(), terms.ttl).await?;
+            let groups = request.stamps();
+            let tags = Arc::clone(&groups.tags);
+            let stamps = guard.stamp(groups, terms.ttl).await?;
             let sealed = seal(
                 request,
                 Some(value),
@@ -122,8 +125,8 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
             let entry = entry(sealed.encoded);
             // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
             let unknown = Local::when_dropped(|| cache.forget(digest));
-            timed(request, guard.write(request.l2_key(), sealed.bytes, terms.ttl)).await?;
-            cache.tell_of(guard, digest).await?;
+            let (key, bytes, life, tell) = (request.l2_key(), sealed.bytes, terms.ttl, cache.tell_of(digest));
+            timed(request, guard.commit(Commit { key, expected: None, bytes, life, tags, tell })).await?;
             unknown.cancel();
             cache.fence().supersede(digest, begun.place, |holds| put(entry, holds));
         }
@@ -134,7 +137,7 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
 }
 
 /// A write to L2, timed and counted.
-async fn timed<T>(request: &Request, write: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn timed<T>(request: &Request, write: impl Future<Output = Result<T>>) -> Result<T> {
     let counters = &request.region.counters;
     let started = Instant::now();
     let written = write.await;
@@ -167,7 +170,7 @@ fn entry<T: Cacheable>(
 }
 
 /// The envelope of a value.
-fn seal<T: Cacheable>(
+pub(super) fn seal<T: Cacheable>(
     request: &Request,
     value: Option<&T>,
     life: Duration,

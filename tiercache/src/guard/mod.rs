@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use deadline::Deadlines;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::store::{Commit, Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
 
 /// L2, guarded. Cheap to clone.
 #[derive(Clone)]
@@ -56,9 +56,9 @@ impl Guard {
         self.run(move |store| async move { store.read(&key, &stamps).await }).await
     }
 
-    /// See [`Store::write`]. Once begun it goes on, also when the caller is dropped.
-    pub(crate) async fn write(&self, key: Arc<str>, bytes: Vec<u8>, life: Duration) -> Result<()> {
-        self.run(move |store| async move { store.write(&key, bytes, life).await }).await
+    /// See [`Store::commit`]. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<bool> {
+        self.run(move |store| async move { store.commit(commit).await }).await
     }
 
     /// See [`Store::claim`]. What `then` makes of the answer is dropped if the caller is gone by then.

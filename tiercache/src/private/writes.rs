@@ -2,6 +2,7 @@
 
 mod addresses;
 mod outcome;
+mod update;
 
 use std::fmt;
 use std::future::Future;
@@ -10,6 +11,7 @@ use std::pin::Pin;
 
 pub use addresses::{Addresses, Known, Later, Told};
 pub use outcome::{Fallible, Infallible, Outcome, Returns, ReturnsPlain};
+pub use update::{Holds, Update};
 
 use crate::cache::Cache;
 use crate::install::scoped;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell, tag_life};
+use super::{Commit, Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell, tag_life};
 use crate::error::Result;
 
 /// How many keys a page of a scan looks at.
@@ -137,6 +137,12 @@ impl State {
         now
     }
 
+    fn append(&mut self, log: String, message: Vec<u8>) -> usize {
+        let entries = self.logs.entry(log).or_default();
+        entries.push(message);
+        entries.len() - 1
+    }
+
     fn scan(&self, start: &str, cursor: u64) -> Page {
         let now = Instant::now();
         let mut seen = self.order.range(cursor + 1..).take(PAGE_KEYS).peekable();
@@ -174,13 +180,6 @@ impl Store for Memory {
         Some(self.read(key, stamps))
     }
 
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
-        Box::pin(async move {
-            self.state().write(key, bytes, life);
-            Ok(())
-        })
-    }
-
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
         Box::pin(async move { Ok(self.state().claim(key, lease, life)) })
     }
@@ -200,6 +199,22 @@ impl Store for Memory {
                 tags.iter().for_each(|tag| state.keep_tag(tag, life));
                 state.write(key, bytes, life);
             }
+            Ok(holds)
+        })
+    }
+
+    fn commit(&self, commit: Commit) -> Op<'_, bool> {
+        Box::pin(async move {
+            let Commit { key, expected, bytes, life, tags, tell } = commit;
+            let mut state = self.state();
+            let holds = expected.is_none_or(|expected| state.holds(&key, &expected));
+            if holds {
+                tags.iter().for_each(|tag| state.keep_tag(tag, life));
+                state.write(&key, bytes, life);
+            } else {
+                state.remove(&key);
+            }
+            state.append(tell.log, tell.message);
             Ok(holds)
         })
     }
@@ -290,10 +305,8 @@ impl Shared for Memory {
 
     fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
         Box::pin(async move {
-            let mut state = self.state();
-            let entries = state.logs.entry(log.to_owned()).or_default();
-            entries.push(message);
-            Ok((entries.len() - 1).to_string())
+            let place = self.state().append(log.to_owned(), message);
+            Ok(place.to_string())
         })
     }
 
@@ -314,7 +327,7 @@ impl Shared for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::conformance::conformance;
+    use crate::store::conformance::{Write as _, conformance};
 
     #[tokio::test]
     async fn memory_keeps_the_contract_of_l2() {

@@ -79,6 +79,20 @@ pub(crate) struct Tell {
     pub(crate) message: Vec<u8>,
 }
 
+/// What a writer puts in the place of a value.
+#[derive(Debug)]
+pub(crate) struct Commit {
+    pub(crate) key: Arc<str>,
+    /// What must be under the key, by what it begins with; without it, anything may.
+    pub(crate) expected: Option<Arc<[u8]>>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) life: Duration,
+    /// The keys of the tags that it carries: those that have a stamp keep it for [`tag_life`].
+    pub(crate) tags: Arc<[String]>,
+    /// What the other instances are told, where there are any.
+    pub(crate) tell: Tell,
+}
+
 /// Is called with each message of the bus.
 pub(crate) type Hear = Box<dyn Fn(&[u8]) + Send + Sync>;
 /// Is called when the bus has been joined.
@@ -94,9 +108,6 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// begin like that now.
     fn read_here<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Option<Op<'a, Reading>>;
 
-    /// Keeps `bytes` under `key` for `life`, replacing whatever was there, of whatever type.
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()>;
-
     /// Puts `lease` under `key` for `life` if nothing is there. Answers what was: `None` means that the lease is there now.
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>>;
 
@@ -110,6 +121,10 @@ pub(crate) trait Store: Send + Sync + 'static {
         life: Duration,
         tags: &'a [String],
     ) -> Op<'a, bool>;
+
+    /// Replaces what is under the key, of whatever type, if it is what is expected; else removes it. In the same step, and either
+    /// way, tells the other instances, if the store has any. Says whether the bytes are there now; an error may leave what was.
+    fn commit(&self, commit: Commit) -> Op<'_, bool>;
 
     /// Gives what is under `key` a new `life` if it begins with `expected`. Says whether it did.
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool>;

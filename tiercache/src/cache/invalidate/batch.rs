@@ -71,7 +71,7 @@ impl Cache {
 }
 
 /// Warns once in an outage: nobody else is told.
-fn report(told: &Result<()>) {
+pub(in crate::cache) fn report(told: &Result<()>) {
     static OUTAGE: AtomicBool = AtomicBool::new(false);
     match told {
         Ok(()) => OUTAGE.store(false, Ordering::Relaxed),

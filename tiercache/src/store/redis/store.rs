@@ -9,9 +9,9 @@ use redis::{
 
 use super::Redis;
 use super::connection::{Connection, Exchange};
-use super::news::Bus;
+use super::news::{Bus, LOG_LENGTH};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
+use crate::store::{Commit, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 
 /// Keys a page of `SCAN` looks at.
 const SCAN_COUNT: usize = 512;
@@ -21,6 +21,7 @@ pub(super) struct Scripts {
     stamp: Script,
     claim: Script,
     swap: Script,
+    commit: Script,
     extend: Script,
     release: Script,
     pub(super) invalidate: Script,
@@ -32,6 +33,7 @@ impl Scripts {
             stamp: Script::new(include_str!("stamp.lua")),
             claim: Script::new(include_str!("claim.lua")),
             swap: Script::new(include_str!("swap.lua")),
+            commit: Script::new(include_str!("commit.lua")),
             extend: Script::new(include_str!("extend.lua")),
             release: Script::new(include_str!("release.lua")),
             invalidate: Script::new(include_str!("invalidate.lua")),
@@ -103,6 +105,20 @@ impl RedisStore {
         result.map_err(translate)
     }
 
+    async fn commit(&self, commit: Commit) -> Result<bool> {
+        let Commit { key, expected, bytes, life, tags, tell } = commit;
+        let mut call = self.scripts.commit.key(&*key);
+        call.key(tell.log);
+        for tag in &*tags {
+            call.key(tag);
+        }
+        call.arg(bytes).arg(millis(life)).arg(millis(tag_life(life))).arg(tell.channel).arg(tell.message).arg(LOG_LENGTH);
+        if let Some(expected) = expected {
+            call.arg(&*expected);
+        }
+        self.script(&call).await
+    }
+
     async fn scan(&self, start: &str, cursor: u64) -> Result<Page> {
         let mut command = cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(format!("{}*", escape(start))).arg("COUNT").arg(SCAN_COUNT);
@@ -152,10 +168,6 @@ impl Store for RedisStore {
         Some(Box::pin(read_on(exchange, key, stamps)))
     }
 
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
-        Box::pin(async move { self.one(cmd("SET").arg(key).arg(bytes).arg("PX").arg(millis(life))).await })
-    }
-
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
         Box::pin(async move { self.script(self.scripts.claim.key(key).arg(lease).arg(millis(life))).await })
     }
@@ -176,6 +188,10 @@ impl Store for RedisStore {
             call.arg(expected).arg(bytes).arg(millis(life)).arg(millis(tag_life(life)));
             self.script(&call).await
         })
+    }
+
+    fn commit(&self, commit: Commit) -> Op<'_, bool> {
+        Box::pin(self.commit(commit))
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
