@@ -23,19 +23,16 @@ pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes)
     signature::function(function, value.as_ref().map(|word| &word.value), &mut errors);
     options::faults(faults, Place::Function, &mut errors);
     let skip = key::skipped(skip, &function.args, &mut errors);
-    let home = match at {
-        Some(address) => {
-            key::at(&address, &skip, &function.args, &mut errors);
-            beside_at(&given, &mut errors);
-            Home::At(address.value)
-        }
-        None => {
-            let settings = settings(literals, function, &mut errors);
-            let key = key::of_function(key, skip, &function.args, &mut errors);
-            let tags = tags::of_key(tags, &key, &function.args, &mut errors);
-            let companion = companion(value, entry.as_ref(), &function.form, &mut errors);
-            Home::Own(Box::new(Own { settings, key, tags, companion }))
-        }
+    let home = if let Some(address) = at {
+        key::at(&address, &skip, &function.args, &mut errors);
+        beside_at(&given, &mut errors);
+        Home::At(address.value)
+    } else {
+        let settings = settings(literals, function, &mut errors);
+        let key = key::of_function(key, skip, &function.args, &mut errors);
+        let tags = tags::of_key(tags, &key, &function.args, &mut errors);
+        let companion = companion(value, entry.as_ref(), &function.form, &mut errors);
+        Home::Own(Box::new(Own { settings, key, tags, companion }))
     };
     let paths = Paths::new(krate.as_ref().map(|word| &word.value));
     let wishes = Wishes { paths, home, keep: cache_if.map(|word| word.value) };

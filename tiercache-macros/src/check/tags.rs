@@ -84,8 +84,8 @@ fn value(expr: &Expr, args: &Args, errors: &mut Errors) -> (Tag, Vec<Ident>) {
     let names = Names::of(expr);
     let receiver = args.receiver.as_ref().filter(|_| names.has_word("self"));
     let receiver = receiver.map(|receiver| Ident::new("self", receiver.self_token.span));
-    let named = args.named.iter().map(|arg| &arg.name).filter(|name| names.has(name)).cloned();
-    (Tag::Value(expr.clone()), receiver.into_iter().chain(named).collect())
+    let used = args.named.iter().map(|arg| &arg.name).filter(|name| names.has(name)).cloned();
+    (Tag::Value(expr.clone()), receiver.into_iter().chain(used).collect())
 }
 
 /// Whether an argument is in the key.

@@ -78,6 +78,6 @@ mod tests {
     #[test]
     fn the_keys_of_tags_are_pinned() {
         assert_eq!(*keys("shop", &[0xab]), ["shop:@tag:00000000000000ab"]);
-        assert_eq!(tag_hash("users"), 0x917480bc49dd358c);
+        assert_eq!(tag_hash("users"), 0x9174_80bc_49dd_358c);
     }
 }

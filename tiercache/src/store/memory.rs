@@ -196,7 +196,9 @@ impl Store for Memory {
             let mut state = self.state();
             let holds = state.holds(key, expected);
             if holds {
-                tags.iter().for_each(|tag| state.keep_tag(tag, life));
+                for tag in tags {
+                    state.keep_tag(tag, life);
+                }
                 state.write(key, bytes, life);
             }
             Ok(holds)

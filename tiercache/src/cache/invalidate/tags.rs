@@ -53,6 +53,8 @@ impl Inner {
     /// Makes what carries one of `tags` stale in this process. Loads under way keep nothing, and nobody who comes now joins one: both are
     /// found by their own look into the table.
     pub(super) fn forget_tags(&self, tags: &[u64]) {
-        tags.iter().for_each(|tag| self.tags.bump(Slot::of(*tag)));
+        for tag in tags {
+            self.tags.bump(Slot::of(*tag));
+        }
     }
 }
