@@ -17,6 +17,11 @@ async fn nothing() -> Nothing {
     Ok(())
 }
 
+#[updates(get_user_entry(1))]
+async fn perhaps_of_another_type() -> Result<Option<String>, String> {
+    Ok(None)
+}
+
 #[updates(id)]
 async fn no_address(id: u64) -> u64 {
     id

@@ -40,15 +40,12 @@ pub(crate) fn updates(function: &Function, targets: Vec<attr::writes::Target>) -
     let mut errors = Errors::default();
     signature::writer(function, Writer::Updates, &mut errors);
     signature::updater(function, &mut errors);
+    if targets.is_empty() {
+        errors.push(writes::nothing_updated());
+    }
     let mut targets = targets.into_iter();
     let mut given = Given::default();
-    let updated = match targets.next() {
-        Some(first) => updated(first, function, &mut errors),
-        None => {
-            errors.push(writes::nothing_updated());
-            None
-        }
-    };
+    let updated = targets.next().and_then(|first| updated(first, function, &mut errors));
     let targets = targets.filter_map(|target| judge(target, function, &mut given, &mut errors)).collect();
     let Given { always, everything: _, krate } = given;
     let paths = Paths::new(krate.as_ref().map(|word| &word.value));
