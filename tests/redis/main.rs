@@ -1,8 +1,10 @@
 //! L2 in a real Redis.
 
+mod bus;
 mod coherence;
 mod lease;
 mod other_process;
+mod rollback;
 mod stored_bytes;
 mod tier;
 mod tls;

@@ -83,7 +83,7 @@ mod value;
 #[path = "private/mod.rs"]
 pub mod __private;
 
-pub use cache::{Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy};
+pub use cache::{BusHealth, Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy};
 pub use call::{Adjusted, CallExt, Outcome, WithOutcome};
 pub use codec::Codec;
 pub use entry::Entry;

@@ -1,17 +1,19 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
 pub(super) mod batch;
+mod redo;
 
 use std::sync::Arc;
 
 use crate::coherence::groups::{NAMESPACE, covered, covers, hash, prefix_hash};
-use crate::coherence::news::News;
+use crate::coherence::news::{News, Removed};
 use crate::coherence::watch::Heed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Guard;
 use crate::key::{Digest, Key, check_prefix, l2_key};
 use crate::stats::Event;
-use crate::store::{Stamps, Tell};
+use crate::store::{Op, Stamps, Tell};
+use crate::time::Proof;
 
 use super::region::Region;
 use super::{Cache, Inner};
@@ -46,7 +48,7 @@ impl Cache {
         let mut removal = Vec::new();
         for key in keys {
             self.direct_region(key.prefix()).counters.count(Event::Invalidation);
-            removal.push((*key.digest(), l2_key(self.namespace(), key.prefix(), key.digest())));
+            removal.push(Removed { prefix: key.prefix().to_owned(), digest: *key.digest() });
         }
         self.carry_out(Removal::Keys(removal)).await
     }
@@ -54,7 +56,7 @@ impl Cache {
     /// Removes the value of a region's digest.
     pub(crate) async fn invalidate_in(&self, region: &Region, digest: &Digest) -> Result<()> {
         region.counters.count(Event::Invalidation);
-        self.carry_out(Removal::Keys(vec![(*digest, l2_key(self.namespace(), &region.prefix, digest))])).await
+        self.carry_out(Removal::Keys(vec![Removed { prefix: region.prefix.clone(), digest: *digest }])).await
     }
 
     /// Makes every value of a prefix, and of the prefixes below it (`user` covers `user:profile`), invalid at once, however many
@@ -100,12 +102,12 @@ impl Cache {
     }
 
     /// Tells the other instances that what they have of a value is old.
-    pub(super) async fn tell_of(&self, guard: &Guard, digest: &Digest) -> Result<()> {
+    pub(super) async fn tell_of(&self, guard: &Guard, region: &Region, digest: &Digest) -> Result<()> {
         if !guard.is_shared() {
             return Ok(());
         }
-        let tell = self.inner.tell(&News::Keys(vec![*digest]));
-        guard.invalidate(Vec::new(), self.inner.stamps(Vec::new()), tell).await
+        let removed = Removed { prefix: region.prefix.clone(), digest: *digest };
+        self.inner.tell(guard, Vec::new(), Vec::new(), &News::Keys(vec![removed])).await
     }
 
     /// L2 first, then this process. With an L2, in a task of the cache's own: it goes on when the caller goes away.
@@ -138,8 +140,7 @@ impl Cache {
 
 /// What is to be removed.
 enum Removal {
-    /// Digests, and the keys in L2.
-    Keys(Vec<(Digest, String)>),
+    Keys(Vec<Removed>),
     /// The prefixes that a pattern covers.
     Pattern(String),
     Everything,
@@ -150,37 +151,38 @@ impl Inner {
     async fn remove(&self, guard: &Guard, removal: &Removal) -> Result<()> {
         match removal {
             Removal::Keys(keys) => {
-                for keys in keys.chunks(AT_ONCE) {
-                    let tell = self.tell(&News::Keys(keys.iter().map(|(digest, _)| *digest).collect()));
-                    let keys = keys.iter().map(|(_, key)| key.clone()).collect();
-                    guard.invalidate(keys, self.stamps(Vec::new()), tell).await?;
+                for removed in keys.chunks(AT_ONCE) {
+                    let keys = removed.iter().map(|key| l2_key(&self.namespace, &key.prefix, &key.digest)).collect();
+                    self.tell(guard, keys, Vec::new(), &News::Keys(removed.to_vec())).await?;
                 }
                 Ok(())
             }
             Removal::Pattern(pattern) => {
                 // Others are told also where no stamp is left: it may have been evicted, and their memory not.
                 let groups = guard.groups(Arc::clone(&self.stamps_key)).await?;
-                let tell = self.tell(&News::Pattern(pattern.clone()));
-                guard.invalidate(Vec::new(), self.stamps(covered(pattern, groups)), tell).await
+                self.tell(guard, Vec::new(), covered(pattern, groups), &News::Pattern(pattern.clone())).await
             }
             Removal::Everything => {
-                let tell = self.tell(&News::Groups(vec![hash(NAMESPACE)]));
-                guard.invalidate(Vec::new(), self.stamps(vec![NAMESPACE.into()]), tell).await
+                let news = News::Groups(vec![hash(NAMESPACE)]);
+                self.tell(guard, Vec::new(), vec![NAMESPACE.into()], &news).await
             }
         }
     }
 
-    fn stamps(&self, groups: Vec<String>) -> Stamps {
-        Stamps { key: self.stamps_key.to_string(), groups }
-    }
-
-    fn tell(&self, news: &News) -> Tell {
-        Tell { log: self.log.clone(), channel: self.channel.clone(), message: news.encode() }
+    /// Removes keys and the stamps of groups from L2, and tells the other instances; the journal keeps what the log has acknowledged.
+    async fn tell(&self, guard: &Guard, keys: Vec<String>, groups: Vec<String>, news: &News) -> Result<()> {
+        let message = news.encode();
+        let stamps = Stamps { key: self.stamps_key.to_string(), groups };
+        let tell = Tell { log: self.log.clone(), channel: self.channel.clone(), message: message.clone() };
+        if let Some(id) = guard.invalidate(keys, stamps, tell).await? {
+            self.journal.made(&id, &message, Proof::now());
+        }
+        Ok(())
     }
 
     fn forget_removed(&self, removal: &Removal) {
         match removal {
-            Removal::Keys(keys) => keys.iter().for_each(|(digest, _)| self.forget(digest)),
+            Removal::Keys(keys) => keys.iter().for_each(|key| self.forget(&key.digest)),
             Removal::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
             Removal::Everything => self.drop_everything(),
         }
@@ -214,8 +216,8 @@ impl Inner {
 impl Heed for Inner {
     fn heed(&self, news: &News) {
         match news {
-            News::Anchor => {}
-            News::Keys(keys) => keys.iter().for_each(|key| self.forget(key)),
+            News::Anchor(_) => {}
+            News::Keys(keys) => keys.iter().for_each(|key| self.forget(&key.digest)),
             News::Groups(groups) if groups.contains(&hash(NAMESPACE)) => self.forget_everything(),
             News::Groups(groups) => self.forget_prefixes(|prefix| groups.contains(&prefix_hash(prefix))),
             News::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
@@ -228,6 +230,10 @@ impl Heed for Inner {
 
     fn heed_everything(&self) {
         self.forget_everything();
+    }
+
+    fn redo(&self, news: News) -> Op<'_, ()> {
+        Box::pin(self.redo(news))
     }
 }
 

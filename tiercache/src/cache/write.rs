@@ -117,7 +117,7 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
             // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
             let unknown = Local::when_dropped(|| cache.forget(digest));
             timed(request, guard.write(request.l2_key(), sealed.bytes, terms.ttl)).await?;
-            cache.tell_of(guard, digest).await?;
+            cache.tell_of(guard, region, digest).await?;
             unknown.cancel();
             cache.fence().supersede(digest, begun.place, |holds| put(entry, holds));
         }

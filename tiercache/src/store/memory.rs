@@ -241,11 +241,11 @@ impl Store for Memory {
 
 /// It has a log and no bus: other instances hear at their next heartbeat.
 impl Shared for Memory {
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String> {
         Box::pin(async move {
             self.remove(keys).await?;
             self.unstamp(&stamps.key, &stamps.groups).await?;
-            self.append(&tell.log, tell.message.clone()).await.map(drop)
+            self.append(&tell.log, tell.message.clone()).await
         })
     }
 
@@ -254,22 +254,35 @@ impl Shared for Memory {
             let mut state = self.state();
             let entries = state.logs.entry(log.to_owned()).or_default();
             entries.push(message);
-            Ok((entries.len() - 1).to_string())
+            Ok(log_id(entries.len() - 1))
         })
     }
 
     fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
         Box::pin(async move {
-            let from = from.parse().unwrap_or(usize::MAX);
+            let from = from.split('-').next().and_then(|from| from.parse().ok()).unwrap_or(usize::MAX);
             let state = self.state();
             let entries = state.logs.get(log).into_iter().flatten().enumerate().skip(from).take(count);
-            Ok(entries.map(|(id, message)| (id.to_string(), message.clone())).collect())
+            Ok(entries.map(|(at, message)| (log_id(at), message.clone())).collect())
         })
+    }
+
+    fn trimmed_to<'a>(&'a self, _log: &'a str) -> Op<'a, Option<String>> {
+        done(None)
+    }
+
+    fn publish<'a>(&'a self, _channel: &'a str, _message: Vec<u8>) -> Op<'a, ()> {
+        done(())
     }
 
     fn listen<'a>(&'a self, _channel: &'a str, _hear: Hear, _joined: Joined) -> Op<'a, ()> {
         Box::pin(std::future::pending())
     }
+}
+
+/// Spelt as Redis spells it.
+fn log_id(at: usize) -> String {
+    format!("{at}-0")
 }
 
 #[cfg(test)]

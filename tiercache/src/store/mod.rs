@@ -124,13 +124,20 @@ pub(crate) trait Store: Send + Sync + 'static {
 /// What a store that several instances use also does: it carries news from one to the others.
 pub(crate) trait Shared: Send + Sync {
     /// Removes `keys` and `stamps`, and after that, in the same step, appends `tell`'s message to the log and sends it to the bus.
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()>;
+    /// Answers the id of its place in the log. A bus that does not take it is no error.
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String>;
 
     /// Appends `message` to the log, and answers the id of its place.
     fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String>;
 
     /// Up to `count` entries of the log, from the place `from` on, that one included: ids and messages.
     fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>>;
+
+    /// Where the log begins, if it is so long that what was before may have been dropped.
+    fn trimmed_to<'a>(&'a self, log: &'a str) -> Op<'a, Option<String>>;
+
+    /// Sends `message` to the bus alone.
+    fn publish<'a>(&'a self, channel: &'a str, message: Vec<u8>) -> Op<'a, ()>;
 
     /// Stays on the bus: calls `joined` once it is on it, and `hear` with each message, at once. Answers when the bus is lost.
     /// Not under a deadline.

@@ -7,8 +7,9 @@ use tokio::task::JoinHandle;
 
 use super::{Cache, Removal};
 use crate::cache::Region;
+use crate::coherence::news::Removed;
 use crate::error::Result;
-use crate::key::{Digest, l2_key};
+use crate::key::Digest;
 use crate::stats::Event;
 
 /// What is to be invalidated together.
@@ -55,7 +56,7 @@ impl Cache {
         let Batch { values, prefixes, everything } = batch;
         let keys = values.iter().map(|(region, digest)| {
             region.counters.count(Event::Invalidation);
-            (*digest, l2_key(self.namespace(), &region.prefix, digest))
+            Removed { prefix: region.prefix.clone(), digest: *digest }
         });
         let keys: Vec<_> = keys.collect();
         if everything {
