@@ -16,6 +16,7 @@ mod races;
 mod statistics;
 mod tiers;
 mod values;
+mod warm;
 mod writers;
 
 use std::time::Duration;
