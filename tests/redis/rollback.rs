@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::AsyncCommands;
-use tiercache::{Cache, Redis, cached};
+use tiercache::{BusHealth, Cache, Redis, cached};
 use tiercache_tests::{Calls, RedisServer, eventually};
 
 /// For a machine that is busy with other tests.
@@ -16,9 +16,14 @@ async fn find(id: u64, runs: &Calls) -> usize {
 
 /// An instance whose heart beats fast.
 async fn instance(server: &RedisServer) -> Cache {
+    beating(server, Duration::from_millis(200)).await
+}
+
+/// An instance whose heart beats four times in this time.
+async fn beating(server: &RedisServer, max_staleness: Duration) -> Cache {
     let redis = Redis::new(server.url()).unwrap().connect_timeout(Duration::from_secs(10));
     let builder = Cache::builder().namespace("shop").l2(redis).l2_deadline(Duration::from_secs(10));
-    builder.max_staleness(Duration::from_millis(200)).build().await.unwrap()
+    builder.max_staleness(max_staleness).build().await.unwrap()
 }
 
 async fn key(cache: &Cache, id: u64) -> String {
@@ -72,6 +77,22 @@ async fn keys_that_come_back_with_an_old_dump_are_removed_again() {
     }
     assert!(server.connection().await.exists::<_, bool>(third).await.unwrap(), "only what was lost is redone");
     assert_eq!(two.scope(find(2, &runs)).await, old[2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_heartbeat_has_seen_is_redone_by_its_maker() {
+    let mut server = RedisServer::start().await;
+    let (cache, runs) = (beating(&server, Duration::from_secs(6)).await, Calls::new());
+    let heard = || async { matches!(cache.health().await.bus, BusHealth::Heard { .. }) };
+    eventually(heard, PATIENCE).await;
+    let old = cache.scope(find(1, &runs)).await;
+    save(&server).await;
+    cache.scope(async { find_entry(1).invalidate().await }).await.unwrap();
+    server.kill().await;
+    server.restart().await;
+    let key = key(&cache, 1).await;
+    eventually(|| async { !server.connection().await.exists::<_, bool>(&key).await.unwrap() }, PATIENCE).await;
+    assert_ne!(cache.scope(find(1, &runs)).await, old);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
