@@ -19,6 +19,9 @@ const AT_ONCE: usize = 128;
 
 /// What a call gives, of an iterator of calls.
 type Output<I> = <<I as Iterator>::Item as Future>::Output;
+/// What says of an output whether it is a failure, and what progress is told to, until the caller gives others.
+type NoFailure<I> = fn(&Output<I>) -> bool;
+type NoListener = fn(Progress);
 
 /// How far a warm-up is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +68,7 @@ impl Cache {
     /// # Cancel safety
     ///
     /// Cancel safe: dropped, it drops the calls under way and makes no more. What they have stored stays.
-    pub fn warm<I>(&self, calls: I) -> Warm<I::IntoIter, fn(&Output<I::IntoIter>) -> bool, fn(Progress)>
+    pub fn warm<I>(&self, calls: I) -> Warm<I::IntoIter, NoFailure<I::IntoIter>, NoListener>
     where
         I: IntoIterator<Item: Future>,
     {

@@ -16,7 +16,7 @@ use super::{Cache, identity};
 pub struct Health {
     /// The second tier.
     pub l2: L2Health,
-    /// How news of other instances come, when L2 is shared.
+    /// Whether news of other instances come at once, when L2 is shared. A lost connection is joined again within a second or so.
     pub bus: BusHealth,
     /// What a person should look at: functions that cannot be cached as asked, and why.
     pub notices: Vec<String>,

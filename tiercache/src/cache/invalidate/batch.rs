@@ -37,7 +37,7 @@ impl Begun {
 impl Cache {
     /// Begins to invalidate a batch: in memory at once if there is nothing else, or else by a task of the cache's own.
     pub(crate) fn begin(&self, batch: Batch) -> Begun {
-        let removals = self.removals(batch);
+        let removals = Self::removals(batch);
         if self.inner.l2.is_none() {
             for removal in &removals {
                 self.inner.forget_removed(removal);
@@ -52,7 +52,7 @@ impl Cache {
         })))
     }
 
-    fn removals(&self, batch: Batch) -> Vec<Removal> {
+    fn removals(batch: Batch) -> Vec<Removal> {
         let Batch { values, prefixes, everything } = batch;
         let keys = values.iter().map(|(region, digest)| {
             region.counters.count(Event::Invalidation);
