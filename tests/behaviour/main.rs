@@ -18,6 +18,7 @@ mod tags;
 mod tiers;
 mod updaters;
 mod values;
+mod warm;
 mod writers;
 
 use std::time::Duration;

@@ -32,6 +32,7 @@
 //! - [`Cache`] and [`CacheBuilder`]: tiers, lives, named caches; [`Cache::from_env`].
 //! - [`Entry`], the typed address of one value: look, set, invalidate; [`Write`], a write that stores its value.
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
+//! - [`Cache::warm`], many calls at startup.
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
 //!
@@ -78,12 +79,13 @@ mod store;
 mod sync;
 mod time;
 mod value;
+mod warm;
 
 #[doc(hidden)]
 #[path = "private/mod.rs"]
 pub mod __private;
 
-pub use cache::{Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy};
+pub use cache::{BusHealth, Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy};
 pub use call::{Adjusted, CallExt, Outcome, WithOutcome};
 pub use codec::Codec;
 pub use entry::{Entry, Write};
@@ -100,6 +102,7 @@ pub use store::redis::Redis;
 #[cfg(feature = "macros")]
 pub use tiercache_macros::{cached, entry, invalidates, updates};
 pub use value::{Cacheable, KeyPart};
+pub use warm::{Progress, Warm};
 
 /// Guides: a page a question.
 pub mod guide {

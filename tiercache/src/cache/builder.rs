@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::codec::{Codec, Reject};
+use crate::coherence::bus::Bus;
 use crate::coherence::fence::Fence;
 use crate::coherence::touch::touch;
 use crate::coherence::watch::{Heed, Pulse, Watch};
@@ -203,6 +204,8 @@ impl CacheBuilder {
             stamps_key: format!("{namespace}:@groups").into(),
             log: format!("{namespace}:@log"),
             channel: format!("{namespace}:@bus"),
+            journal: Arc::default(),
+            ear: Arc::default(),
             judge,
             namespace,
             regions,
@@ -252,9 +255,10 @@ fn positive(setting: &str, time: Duration) -> Result<Duration> {
 async fn watch(inner: &Arc<Inner>) {
     if let (Some(guard), Some(pulse)) = (&inner.l2, &inner.judge.pulse) {
         let heed: Weak<dyn Heed> = Arc::<Inner>::downgrade(inner);
-        let mut watch = Watch::new(guard, &inner.log, &inner.channel, heed, pulse);
+        let bus = Bus::new(guard, &inner.channel, heed.clone(), &inner.ear);
+        let mut watch = Watch::new(guard, &inner.log, heed, pulse, &inner.journal);
         watch.beat().await;
-        guard.spawn(watch.run());
+        guard.spawn(watch.run(bus));
         let used = Arc::downgrade(&inner.used);
         guard.spawn(touch(guard.clone(), inner.namespace.clone(), Arc::clone(&inner.stamps_key), used));
     }

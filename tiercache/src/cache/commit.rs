@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::l1::AnyEntry;
 use crate::stats::Event;
+use crate::store::Committed;
 use crate::time::Moment;
 use crate::value::Cacheable;
 use crate::value::print::print;
@@ -89,14 +90,15 @@ impl Writing {
     /// L2 first, then this process. What cannot be stored is invalidated: that needs no token, and no memory in L2.
     async fn carry_out<T: Cacheable>(mut self, value: T, sealed: Option<Sealed>, until: Moment) -> Result<()> {
         let Some((token, sealed)) = self.token.take().zip(sealed) else { return self.invalidate().await };
-        let tell = self.request.cache.tell_of(&self.request.digest);
+        let tell = self.request.cache.tell_of(&self.request.region, &self.request.digest);
+        let message = tell.message.clone();
         let tags = self.request.stamps().tags;
         let commit = token.lease.commit(sealed.bytes, self.request.terms.ttl, tags, tell);
-        match timed(&self.request, commit).await {
-            Ok(true) => self.keep(value, sealed.encoded, until),
-            Ok(false) => self.forget(),
-            Err(_) => return self.invalidate().await,
-        }
+        let Ok(Committed { stored, place }) = timed(&self.request, commit).await else {
+            return self.invalidate().await;
+        };
+        self.request.cache.inner.note_told(place.as_deref(), &message);
+        if stored { self.keep(value, sealed.encoded, until) } else { self.forget() }
         Ok(())
     }
 

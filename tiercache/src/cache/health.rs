@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use crate::coherence::bus::BusHealth;
 use crate::error::ErrorKind;
 
 use super::{Cache, identity};
@@ -15,6 +16,8 @@ use super::{Cache, identity};
 pub struct Health {
     /// The second tier.
     pub l2: L2Health,
+    /// Whether news of other instances come at once, when L2 is shared. A lost connection is joined again within a second or so.
+    pub bus: BusHealth,
     /// What a person should look at: functions that cannot be cached as asked, and why.
     pub notices: Vec<String>,
     /// Loads under way now.
@@ -56,7 +59,8 @@ pub enum L2Health {
 impl Health {
     /// Whether everything is as configured.
     pub fn is_good(&self) -> bool {
-        matches!(self.l2, L2Health::None | L2Health::Up { .. }) && self.notices.is_empty()
+        let deaf = matches!(self.bus, BusHealth::Deaf { .. });
+        matches!(self.l2, L2Health::None | L2Health::Up { .. }) && !deaf && self.notices.is_empty()
     }
 }
 
@@ -69,7 +73,8 @@ impl Cache {
     pub async fn health(&self) -> Health {
         let mut notices = self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         notices.extend(identity::conflicts());
-        Health { l2: self.l2_health().await, notices, loads_in_flight: self.flights().len() }
+        let (l2, bus) = (self.l2_health().await, self.inner.ear.health());
+        Health { l2, bus, notices, loads_in_flight: self.flights().len() }
     }
 
     async fn l2_health(&self) -> L2Health {

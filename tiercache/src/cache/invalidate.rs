@@ -1,18 +1,20 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
 pub(super) mod batch;
+mod redo;
 mod tags;
 
 use std::sync::Arc;
 
 use crate::coherence::groups::{NAMESPACE, covered, covers, hash};
-use crate::coherence::news::News;
+use crate::coherence::news::{News, Removed};
 use crate::coherence::watch::Heed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Guard;
 use crate::key::{Digest, Key, check_prefix, l2_key};
 use crate::stats::Event;
-use crate::store::{Stamps, Tell};
+use crate::store::{Op, Stamps, Tell};
+use crate::time::Proof;
 
 use super::region::Region;
 use super::{Cache, Inner};
@@ -47,7 +49,7 @@ impl Cache {
         let mut removal = Vec::new();
         for key in keys {
             self.direct_region(key.prefix()).counters.count(Event::Invalidation);
-            removal.push((*key.digest(), l2_key(self.namespace(), key.prefix(), key.digest())));
+            removal.push(Removed { prefix: key.prefix().to_owned(), digest: *key.digest() });
         }
         self.carry_out(Removal::Keys(removal)).await
     }
@@ -55,7 +57,7 @@ impl Cache {
     /// Removes the value of a region's digest.
     pub(crate) async fn invalidate_in(&self, region: &Region, digest: &Digest) -> Result<()> {
         region.counters.count(Event::Invalidation);
-        self.carry_out(Removal::Keys(vec![(*digest, l2_key(self.namespace(), &region.prefix, digest))])).await
+        self.carry_out(Removal::Keys(vec![Removed { prefix: region.prefix.clone(), digest: *digest }])).await
     }
 
     /// Makes every value of a prefix, and of the prefixes below it (`user` covers `user:profile`), invalid at once, however many
@@ -101,8 +103,8 @@ impl Cache {
     }
 
     /// Tells the other instances that what they have of a value is old.
-    pub(super) fn tell_of(&self, digest: &Digest) -> Tell {
-        self.inner.tell(&News::Keys(vec![*digest]))
+    pub(super) fn tell_of(&self, region: &Region, digest: &Digest) -> Tell {
+        self.inner.tell(&News::Keys(vec![Removed { prefix: region.prefix.clone(), digest: *digest }]))
     }
 
     /// L2 first, then this process. With an L2, in a task of the cache's own: it goes on when the caller goes away.
@@ -135,8 +137,7 @@ impl Cache {
 
 /// What is to be removed.
 enum Removal {
-    /// Digests, and the keys in L2.
-    Keys(Vec<(Digest, String)>),
+    Keys(Vec<Removed>),
     /// The prefixes that a pattern covers.
     Pattern(String),
     /// The hashes of tags.
@@ -149,23 +150,23 @@ impl Inner {
     async fn remove(&self, guard: &Guard, removal: &Removal) -> Result<()> {
         match removal {
             Removal::Keys(keys) => {
-                for keys in keys.chunks(AT_ONCE) {
-                    let tell = self.tell(&News::Keys(keys.iter().map(|(digest, _)| *digest).collect()));
-                    let keys = keys.iter().map(|(_, key)| key.clone()).collect();
-                    guard.invalidate(keys, self.stamps(Vec::new()), tell).await?;
+                for removed in keys.chunks(AT_ONCE) {
+                    let keys = removed.iter().map(|key| l2_key(&self.namespace, &key.prefix, &key.digest)).collect();
+                    let news = News::Keys(removed.to_vec());
+                    self.remove_and_tell(guard, keys, self.stamps(Vec::new()), &news).await?;
                 }
                 Ok(())
             }
             Removal::Pattern(pattern) => {
                 // Others are told also where no stamp is left: it may have been evicted, and their memory not.
                 let groups = guard.groups(Arc::clone(&self.stamps_key)).await?;
-                let tell = self.tell(&News::Pattern(pattern.clone()));
-                guard.invalidate(Vec::new(), self.stamps(covered(pattern, groups)), tell).await
+                let (stamps, news) = (self.stamps(covered(pattern, groups)), News::Pattern(pattern.clone()));
+                self.remove_and_tell(guard, Vec::new(), stamps, &news).await
             }
             Removal::Tags(tags) => self.remove_tags(guard, tags).await,
             Removal::Everything => {
-                let tell = self.tell(&News::Groups(vec![hash(NAMESPACE)]));
-                guard.invalidate(Vec::new(), self.stamps(vec![NAMESPACE.into()]), tell).await
+                let (stamps, news) = (self.stamps(vec![NAMESPACE.into()]), News::Groups(vec![hash(NAMESPACE)]));
+                self.remove_and_tell(guard, Vec::new(), stamps, &news).await
             }
         }
     }
@@ -178,9 +179,25 @@ impl Inner {
         Tell { log: self.log.clone(), channel: self.channel.clone(), message: news.encode() }
     }
 
+    /// Removes keys and stamps from L2, and tells the other instances; the journal keeps what the log has acknowledged.
+    async fn remove_and_tell(&self, guard: &Guard, keys: Vec<String>, stamps: Stamps, news: &News) -> Result<()> {
+        let tell = self.tell(news);
+        let message = tell.message.clone();
+        let place = guard.invalidate(keys, stamps, tell).await?;
+        self.note_told(place.as_deref(), &message);
+        Ok(())
+    }
+
+    /// Notes in the journal what the log has acknowledged, at this place.
+    pub(super) fn note_told(&self, place: Option<&str>, message: &[u8]) {
+        if let Some(place) = place {
+            self.journal.made(place, message, Proof::now());
+        }
+    }
+
     fn forget_removed(&self, removal: &Removal) {
         match removal {
-            Removal::Keys(keys) => keys.iter().for_each(|(digest, _)| self.forget(digest)),
+            Removal::Keys(keys) => keys.iter().for_each(|key| self.forget(&key.digest)),
             Removal::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
             Removal::Tags(tags) => self.forget_tags(tags),
             Removal::Everything => self.drop_everything(),
@@ -215,8 +232,8 @@ impl Inner {
 impl Heed for Inner {
     fn heed(&self, news: &News) {
         match news {
-            News::Anchor => {}
-            News::Keys(keys) => keys.iter().for_each(|key| self.forget(key)),
+            News::Anchor(_) => {}
+            News::Keys(keys) => keys.iter().for_each(|key| self.forget(&key.digest)),
             News::Groups(groups) if groups.contains(&hash(NAMESPACE)) => self.forget_everything(),
             News::Groups(tags) => self.forget_tags(tags),
             News::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
@@ -229,6 +246,10 @@ impl Heed for Inner {
 
     fn heed_everything(&self) {
         self.forget_everything();
+    }
+
+    fn redo(&self, news: News) -> Op<'_, ()> {
+        Box::pin(self.redo(news))
     }
 }
 

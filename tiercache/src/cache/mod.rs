@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use builder::{CacheBuilder, L2};
 pub use freshness::Freshness;
-pub use health::{Health, L2Health};
+pub use health::{BusHealth, Health, L2Health};
 pub use keys::Keys;
 pub use named::Named;
 pub use policy::Policy;
@@ -40,7 +40,9 @@ pub(crate) use request::{Mode, Report, Request, tell};
 pub(crate) use write::set;
 
 use crate::codec::{Codec, Reject};
+use crate::coherence::bus::Ear;
 use crate::coherence::fence::Fence;
+use crate::coherence::journal::Journal;
 use crate::coherence::touch::Used;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::Flights;
@@ -81,6 +83,8 @@ struct Inner {
     stamps_key: Arc<str>,
     log: String,
     channel: String,
+    journal: Arc<Journal>,
+    ear: Arc<Ear>,
     judge: Judge,
     regions: Regions,
     fence: Fence,

@@ -8,7 +8,7 @@ use crate::codec::envelope::{self, Header, hash_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::l1::AnyEntry;
 use crate::stats::{Event, Timed};
-use crate::store::Commit;
+use crate::store::{Commit, Committed};
 use crate::time::Moment;
 use crate::value::Cacheable;
 use crate::value::print::print;
@@ -125,8 +125,10 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
             let entry = entry(sealed.encoded);
             // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
             let unknown = Local::when_dropped(|| cache.forget(digest));
-            let (key, bytes, life, tell) = (request.l2_key(), sealed.bytes, terms.ttl, cache.tell_of(digest));
-            timed(request, guard.commit(Commit { key, expected: None, bytes, life, tags, tell })).await?;
+            let (key, bytes, life, tell) = (request.l2_key(), sealed.bytes, terms.ttl, cache.tell_of(region, digest));
+            let (message, commit) = (tell.message.clone(), Commit { key, expected: None, bytes, life, tags, tell });
+            let Committed { place, .. } = timed(request, guard.commit(commit)).await?;
+            cache.inner.note_told(place.as_deref(), &message);
             unknown.cancel();
             cache.fence().supersede(digest, begun.place, |holds| put(entry, holds));
         }

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use crate::codec::envelope;
 use crate::error::Result;
 use crate::guard::Guard;
-use crate::store::{Commit, Tell};
+use crate::store::{Commit, Committed, Tell};
 
 /// How long a lease lives without renewal: the time by which a holder that died holds others up.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(3);
@@ -79,14 +79,13 @@ impl Lease {
     }
 
     /// Puts `bytes` in the place for `life` if the right has not been lost, else leaves nothing there; tells the other instances.
-    /// Says whether it was stored.
     pub(crate) async fn commit(
         mut self,
         bytes: Vec<u8>,
         life: Duration,
         tags: Arc<[String]>,
         tell: Tell,
-    ) -> Result<bool> {
+    ) -> Result<Committed> {
         let (key, expected) = (Arc::clone(&self.key), Some(Arc::clone(&self.expected)));
         let stored = self.guard.commit(Commit { key, expected, bytes, life, tags, tell }).await;
         if stored.is_ok() {

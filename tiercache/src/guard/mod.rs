@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use deadline::Deadlines;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Commit, Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::store::{Commit, Committed, Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
 
 /// L2, guarded. Cheap to clone.
 #[derive(Clone)]
@@ -57,7 +57,7 @@ impl Guard {
     }
 
     /// See [`Store::commit`]. Once begun it goes on, also when the caller is dropped.
-    pub(crate) async fn commit(&self, commit: Commit) -> Result<bool> {
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed> {
         self.run(move |store| async move { store.commit(commit).await }).await
     }
 
@@ -115,14 +115,16 @@ impl Guard {
         self.run(move |store| async move { store.groups(&hash).await }).await
     }
 
-    /// Removes keys and stamps; where there are other instances, tells them. Once begun it goes on, also when the caller is dropped.
-    pub(crate) async fn invalidate(&self, keys: Vec<String>, stamps: Stamps, tell: Tell) -> Result<()> {
+    /// Removes keys and stamps; where there are other instances, tells them, and answers the id in the log. Once begun it goes on,
+    /// also when the caller is dropped.
+    pub(crate) async fn invalidate(&self, keys: Vec<String>, stamps: Stamps, tell: Tell) -> Result<Option<String>> {
         self.run(move |store| async move {
             if let Some(shared) = store.shared() {
-                return shared.invalidate(&keys, &stamps, &tell).await;
+                return shared.invalidate(&keys, &stamps, &tell).await.map(Some);
             }
             store.remove(&keys).await?;
-            store.unstamp(&stamps).await
+            store.unstamp(&stamps).await?;
+            Ok(None)
         })
         .await
     }
@@ -140,6 +142,16 @@ impl Guard {
     /// See [`Shared::read_log`].
     pub(crate) async fn read_log(&self, log: Arc<str>, from: String, count: usize) -> Result<Vec<(String, Vec<u8>)>> {
         self.run(move |store| async move { shared(&*store)?.read_log(&log, &from, count).await }).await
+    }
+
+    /// See [`Shared::trimmed_to`].
+    pub(crate) async fn trimmed_to(&self, log: Arc<str>) -> Result<Option<String>> {
+        self.run(move |store| async move { shared(&*store)?.trimmed_to(&log).await }).await
+    }
+
+    /// See [`Shared::publish`].
+    pub(crate) async fn publish(&self, channel: Arc<str>, message: Vec<u8>) -> Result<()> {
+        self.run(move |store| async move { shared(&*store)?.publish(&channel, message).await }).await
     }
 
     /// See [`Shared::listen`].

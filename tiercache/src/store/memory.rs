@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Commit, Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell, tag_life};
+use super::{Commit, Committed, Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell, tag_life};
 use crate::error::Result;
 
 /// How many keys a page of a scan looks at.
@@ -205,7 +205,7 @@ impl Store for Memory {
         })
     }
 
-    fn commit(&self, commit: Commit) -> Op<'_, bool> {
+    fn commit(&self, commit: Commit) -> Op<'_, Committed> {
         Box::pin(async move {
             let Commit { key, expected, bytes, life, tags, tell } = commit;
             let mut state = self.state();
@@ -216,8 +216,8 @@ impl Store for Memory {
             } else {
                 state.remove(&key);
             }
-            state.append(tell.log, tell.message);
-            Ok(holds)
+            let place = log_id(state.append(tell.log, tell.message));
+            Ok(Committed { stored: holds, place: Some(place) })
         })
     }
 
@@ -297,33 +297,45 @@ impl Store for Memory {
 
 /// It has a log and no bus: other instances hear at their next heartbeat.
 impl Shared for Memory {
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String> {
         Box::pin(async move {
             self.remove(keys).await?;
             self.unstamp(stamps).await?;
-            self.append(&tell.log, tell.message.clone()).await.map(drop)
+            self.append(&tell.log, tell.message.clone()).await
         })
     }
 
     fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
         Box::pin(async move {
-            let place = self.state().append(log.to_owned(), message);
-            Ok(place.to_string())
+            Ok(log_id(self.state().append(log.to_owned(), message)))
         })
     }
 
     fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
         Box::pin(async move {
-            let from = from.parse().unwrap_or(usize::MAX);
+            let from = from.split('-').next().and_then(|from| from.parse().ok()).unwrap_or(usize::MAX);
             let state = self.state();
             let entries = state.logs.get(log).into_iter().flatten().enumerate().skip(from).take(count);
-            Ok(entries.map(|(id, message)| (id.to_string(), message.clone())).collect())
+            Ok(entries.map(|(at, message)| (log_id(at), message.clone())).collect())
         })
+    }
+
+    fn trimmed_to<'a>(&'a self, _log: &'a str) -> Op<'a, Option<String>> {
+        done(None)
+    }
+
+    fn publish<'a>(&'a self, _channel: &'a str, _message: Vec<u8>) -> Op<'a, ()> {
+        done(())
     }
 
     fn listen<'a>(&'a self, _channel: &'a str, _hear: Hear, _joined: Joined) -> Op<'a, ()> {
         Box::pin(std::future::pending())
     }
+}
+
+/// Spelt as Redis spells it.
+fn log_id(at: usize) -> String {
+    format!("{at}-0")
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use tokio::task::JoinHandle;
 
 use super::{Cache, Removal};
 use crate::cache::Region;
+use crate::coherence::news::Removed;
 use crate::coherence::tags::Tags;
 use crate::error::Result;
-use crate::key::{Digest, l2_key};
+use crate::key::Digest;
 use crate::stats::Event;
 
 /// What is to be invalidated together.
@@ -38,7 +39,7 @@ impl Begun {
 impl Cache {
     /// Begins to invalidate a batch: in memory at once if there is nothing else, or else by a task of the cache's own.
     pub(crate) fn begin(&self, batch: Batch) -> Begun {
-        let removals = self.removals(batch);
+        let removals = Self::removals(batch);
         if self.inner.l2.is_none() {
             for removal in &removals {
                 self.inner.forget_removed(removal);
@@ -53,11 +54,11 @@ impl Cache {
         })))
     }
 
-    fn removals(&self, batch: Batch) -> Vec<Removal> {
+    fn removals(batch: Batch) -> Vec<Removal> {
         let Batch { values, prefixes, tags, everything } = batch;
         let keys = values.iter().map(|(region, digest)| {
             region.counters.count(Event::Invalidation);
-            (*digest, l2_key(self.namespace(), &region.prefix, digest))
+            Removed { prefix: region.prefix.clone(), digest: *digest }
         });
         let keys: Vec<_> = keys.collect();
         if everything {

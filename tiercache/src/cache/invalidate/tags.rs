@@ -43,9 +43,8 @@ impl Inner {
     /// Removes the stamps of tags from L2, and tells the other instances.
     pub(super) async fn remove_tags(&self, guard: &Guard, tags: &[u64]) -> Result<()> {
         for tags in tags.chunks(AT_ONCE) {
-            let tell = self.tell(&News::Groups(tags.to_vec()));
             let stamps = Stamps { tags: keys(&self.namespace, tags), ..self.stamps(Vec::new()) };
-            guard.invalidate(Vec::new(), stamps, tell).await?;
+            self.remove_and_tell(guard, Vec::new(), stamps, &News::Groups(tags.to_vec())).await?;
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ use self::clock::Clock;
 use self::disk::Disk;
 use self::request::{Request, Response};
 use self::worker::{Command, Worker};
-use super::{Commit, Op, Page, Reading, Stamps, Store};
+use super::{Commit, Committed, Op, Page, Reading, Stamps, Store};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The default of `max_bytes`.
@@ -185,9 +185,9 @@ impl Store for EmbeddedStore {
         op!(self, Request::Swap { key, expected, bytes, life, tags }, Response::Held(held) => held)
     }
 
-    fn commit(&self, commit: Commit) -> Op<'_, bool> {
+    fn commit(&self, commit: Commit) -> Op<'_, Committed> {
         let Commit { key, expected, bytes, life, tags, tell: _ } = commit;
-        op!(self, Request::Commit { key, expected, bytes, life, tags }, Response::Held(held) => held)
+        op!(self, Request::Commit { key, expected, bytes, life, tags }, Response::Held(stored) => Committed { stored, place: None })
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {

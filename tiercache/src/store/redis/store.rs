@@ -11,7 +11,7 @@ use super::Redis;
 use super::connection::{Connection, Exchange};
 use super::news::{Bus, LOG_LENGTH};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Commit, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
+use crate::store::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 
 /// Keys a page of `SCAN` looks at.
 const SCAN_COUNT: usize = 512;
@@ -105,7 +105,7 @@ impl RedisStore {
         result.map_err(translate)
     }
 
-    async fn commit(&self, commit: Commit) -> Result<bool> {
+    async fn commit(&self, commit: Commit) -> Result<Committed> {
         let Commit { key, expected, bytes, life, tags, tell } = commit;
         let mut call = self.scripts.commit.key(&*key);
         call.key(tell.log);
@@ -116,7 +116,8 @@ impl RedisStore {
         if let Some(expected) = expected {
             call.arg(&*expected);
         }
-        self.script(&call).await
+        let (stored, place) = self.script(&call).await?;
+        Ok(Committed { stored, place: Some(place) })
     }
 
     async fn scan(&self, start: &str, cursor: u64) -> Result<Page> {
@@ -190,7 +191,7 @@ impl Store for RedisStore {
         })
     }
 
-    fn commit(&self, commit: Commit) -> Op<'_, bool> {
+    fn commit(&self, commit: Commit) -> Op<'_, Committed> {
         Box::pin(self.commit(commit))
     }
 
