@@ -172,7 +172,7 @@ async fn out_of_memory_stops_stores_and_not_reads_or_invalidations() {
     let (_, outcome) = two.scope(find(1, &runs).with_outcome()).await;
     assert_eq!(outcome.unwrap().source(), Source::L2);
     assert_eq!(one.scope(find(2, &runs)).await, Ok(2));
-    assert!(one.stats().l2_errors["overloaded"] > 0);
+    assert!(one.stats().l2_errors["out_of_memory"] > 0);
     assert_eq!(one.stats().total.store_failures, 1);
     one.scope(async { find_entry(1).invalidate().await }).await.unwrap();
     two.clear_l1();

@@ -67,7 +67,7 @@ impl Rejected {
 
 /// The right to store over whatever is there, for a call that does not read; `None` while another one loads it.
 pub(super) async fn refill(request: &Request) -> Option<Fill> {
-    let guard = request.l2()?;
+    let guard = request.l2().filter(|guard| !request.is_cut_off(guard))?;
     let key = request.l2_key();
     let lease = match Lease::claim(guard, &key).await.ok()? {
         Claim::Ours(lease) => lease,

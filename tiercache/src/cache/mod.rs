@@ -9,9 +9,11 @@ mod health;
 mod identity;
 mod invalidate;
 mod keys;
+mod limits;
 mod named;
 mod policy;
 mod read;
+mod recover;
 mod region;
 mod request;
 mod settings;
@@ -37,8 +39,11 @@ pub(crate) use region::{Region, Spec};
 pub(crate) use request::{Mode, Report, Request, tell};
 pub(crate) use write::set;
 
+use tokio::sync::Semaphore;
+
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
+use crate::coherence::pending::Pending;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
@@ -46,6 +51,7 @@ use crate::key::Digest;
 use crate::stats::{Stats, Tally};
 
 use freshness::Judge;
+use invalidate::Removal;
 use read::Shared;
 use region::Regions;
 
@@ -83,6 +89,10 @@ struct Inner {
     flights: Arc<Flights<Digest, Shared>>,
     io: Arc<Io>,
     l2: Option<Guard>,
+    /// What L2 has not been told of yet.
+    pending: Pending<Removal>,
+    /// A place for each body that may run at once.
+    loads: Option<Semaphore>,
     max_value_bytes: usize,
     rejects: Vec<AtomicU64>,
     notices: Mutex<Vec<String>>,
@@ -120,6 +130,7 @@ impl Cache {
             caches: counts(caches),
             prefixes: counts(prefixes),
             functions: counts(functions),
+            l2: self.l2_counts(),
             l2_errors: self.inner.l2.iter().flat_map(Guard::errors).collect(),
             rejected: self.rejected(),
         }

@@ -4,4 +4,5 @@ pub(crate) mod fence;
 pub(crate) mod groups;
 pub(crate) mod lease;
 pub(crate) mod news;
+pub(crate) mod pending;
 pub(crate) mod watch;
