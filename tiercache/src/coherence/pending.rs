@@ -197,7 +197,8 @@ mod tests {
         pending.told(&batch);
         assert!(concerned(&pending, 1));
         pending.told(&pending.batch(9).unwrap());
-        assert!(pending.is_empty() && pending.len() == 0);
+        assert!(pending.is_empty());
+        assert_eq!(pending.len(), 0);
     }
 
     #[derive(Clone, Debug)]

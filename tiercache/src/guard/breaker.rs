@@ -229,7 +229,9 @@ mod tests {
     /// One that opens after three.
     fn breaker(notes: &[Result<()>]) -> Breaker {
         let breaker = Breaker::new(3);
-        notes.iter().for_each(|note| breaker.note(note));
+        for note in notes {
+            breaker.note(note);
+        }
         breaker
     }
 

@@ -256,6 +256,9 @@ fn shared(store: &dyn Store) -> Result<&dyn Shared> {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("store", &self.describe()).field("limits", &self.inner.limits).finish()
+        f.debug_struct("Guard")
+            .field("store", &self.describe())
+            .field("limits", &self.inner.limits)
+            .finish_non_exhaustive()
     }
 }
