@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::guard::Guard;
 use crate::time::Proof;
 
@@ -23,6 +23,8 @@ const PAGES: usize = 10;
 /// The bus is joined again after a pause that grows from the first to the second of these.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest one where it is refused: that needs a person.
+const LONGEST_OF_REFUSED: Duration = Duration::from_secs(30);
 
 /// Acts on news. MUST bump before it removes.
 pub(crate) trait Heed: Send + Sync {
@@ -157,7 +159,11 @@ async fn listen(guard: Guard, channel: Arc<str>, heed: Weak<dyn Heed>, gap: Arc<
         let joined = Arc::clone(&gap);
         let ended = guard.listen(&channel, Box::new(hear), Box::new(move || joined.notify_one())).await;
         gap.notify_one();
-        pause = if ended.is_ok() { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        pause = match ended {
+            Ok(()) => FIRST_PAUSE,
+            Err(error) if error.kind() == ErrorKind::Refused => (pause * 2).min(LONGEST_OF_REFUSED),
+            Err(_) => (pause * 2).min(LONGEST_PAUSE),
+        };
         tokio::time::sleep(pause).await;
     }
 }

@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -64,6 +65,7 @@ pub(crate) struct Breaker {
     open: AtomicBool,
     phase: Mutex<Phase>,
     opened: AtomicU64,
+    said: Mutex<Said>,
     closing: Notify,
     opening: Notify,
 }
@@ -76,6 +78,7 @@ impl Breaker {
             open: AtomicBool::new(false),
             phase: Mutex::new(Phase::Closed),
             opened: AtomicU64::new(0),
+            said: Mutex::default(),
             closing: Notify::new(),
             opening: Notify::new(),
         }
@@ -131,7 +134,7 @@ impl Breaker {
         if *phase != Phase::Closed {
             return;
         }
-        warn_of(&cause);
+        self.said().opened(&cause, Instant::now());
         *phase = Phase::Open(cause);
         self.open.store(true, Relaxed);
         self.opened.fetch_add(1, Relaxed);
@@ -153,7 +156,7 @@ impl Breaker {
         let mut phase = self.lock();
         match probed {
             Ok(()) => {
-                tracing::info!("L2 answers again: it is used");
+                self.said().closed();
                 self.failures.store(0, Relaxed);
                 *phase = Phase::Closed;
                 self.open.store(false, Relaxed);
@@ -167,7 +170,7 @@ impl Breaker {
                     && refuses(&cause)
                     && !refuses(before)
                 {
-                    warn_of(&cause);
+                    self.said().opened(&cause, Instant::now());
                 }
                 *phase = Phase::Open(cause);
             }
@@ -196,6 +199,10 @@ impl Breaker {
         }
     }
 
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -206,11 +213,36 @@ pub(crate) fn refuses(cause: &Cause) -> bool {
     verdict(cause.kind) == Verdict::Refuses
 }
 
-fn warn_of(cause: &Cause) {
-    if refuses(cause) {
-        tracing::warn!(error = cause.text, "L2 refuses us, which needs a person: calls go on without it");
-    } else {
-        tracing::warn!(error = cause.text, "L2 has failed several times in a row: calls go on without it");
+/// One that opens and closes again and again fills no log.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
+/// What the log knows.
+#[derive(Default)]
+struct Said {
+    /// The last warning, and whether it was that only a person can help.
+    last: Option<(Instant, bool)>,
+    open: bool,
+}
+
+impl Said {
+    fn opened(&mut self, cause: &Cause, now: Instant) {
+        let refused = refuses(cause);
+        let known = |(at, same): (Instant, bool)| same == refused && now.duration_since(at) < BETWEEN_WARNINGS;
+        if self.last.is_some_and(known) {
+            return;
+        }
+        (self.last, self.open) = (Some((now, refused)), true);
+        if refused {
+            tracing::warn!(error = cause.text, "L2 refuses us, which needs a person: calls go on without it");
+        } else {
+            tracing::warn!(error = cause.text, "L2 has failed several times in a row: calls go on without it");
+        }
+    }
+
+    fn closed(&mut self) {
+        if std::mem::take(&mut self.open) {
+            tracing::info!("L2 answers again: it is used");
+        }
     }
 }
 
@@ -281,6 +313,23 @@ mod tests {
         breaker.begin_probe();
         breaker.end_probe(&Ok(()));
         closed.await;
+    }
+
+    #[test]
+    fn one_that_opens_again_and_again_is_warned_of_once_a_minute() {
+        let cause = |kind| Cause { kind, text: String::new() };
+        let (mut said, now) = (Said::default(), Instant::now());
+        let mut warns = |kind, seconds| {
+            said.opened(&cause(kind), now + Duration::from_secs(seconds));
+            let warned = said.open;
+            said.closed();
+            warned
+        };
+        assert!(warns(ErrorKind::Timeout, 0));
+        assert!(!warns(ErrorKind::Unavailable, 59));
+        assert!(warns(ErrorKind::Refused, 59), "that is news");
+        assert!(!warns(ErrorKind::Refused, 70));
+        assert!(warns(ErrorKind::Refused, 120));
     }
 
     #[derive(Clone, Copy, Debug)]
