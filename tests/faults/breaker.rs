@@ -17,7 +17,7 @@ async fn quick(id: u64, runs: &Calls) -> u64 {
     id
 }
 
-async fn patient(url: &str) -> Cache {
+pub(super) async fn patient(url: &str) -> Cache {
     let redis = Redis::new(url).expect("the URL is well formed");
     Cache::builder().l2(redis).l2_deadline(DEADLINE).build().await.expect("the settings are good")
 }

@@ -6,7 +6,8 @@ use tiercache::{Cache, CallExt, ErrorKind, Key, Source, cached};
 use tiercache_tests::{Calls, Proxy, RedisServer, eventually};
 
 use super::ALONE;
-use super::redis_down::{at, recovers};
+use super::breaker::patient;
+use super::redis_down::recovers;
 
 /// The body counts, so an older value is a smaller one.
 #[cached(prefix = "version:of", skip(runs))]
@@ -22,7 +23,7 @@ async fn source(cache: &Cache, id: u64, runs: &Calls) -> (usize, Source) {
 /// One behind a proxy, one beside it, with the first `ids` in Redis and in both memories.
 async fn pair(server: &RedisServer, ids: u64, runs: &Calls) -> (Proxy, Cache, Cache) {
     let proxy = Proxy::start(server.port()).await;
-    let (one, two) = (at(&proxy.url()).await, at(&server.url()).await);
+    let (one, two) = (patient(&proxy.url()).await, patient(&server.url()).await);
     recovers(&one, &two).await;
     for id in 0..ids {
         let value = source(&one, id, runs).await.0;
@@ -42,7 +43,7 @@ async fn invalidated_in_an_outage(how: impl AsyncFn(&Cache) -> tiercache::Result
     let server = RedisServer::start().await;
     let runs = Calls::new();
     let (proxy, one, two) = pair(&server, 3, &runs).await;
-    let three = at(&server.url()).await;
+    let three = patient(&server.url()).await;
     proxy.down().await;
     let error = how(&one).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pending, "{error}");
@@ -142,7 +143,7 @@ async fn closing_tells_what_is_pending_or_says_that_it_cannot() {
     one.scope(async { version_entry(1).invalidate().await }).await.unwrap_err();
     let error = one.close().await.unwrap_err();
     assert!(error.kind() == ErrorKind::Pending && error.to_string().contains("1 invalidation"), "{error}");
-    let hung = at(&server.url()).await;
+    let hung = patient(&server.url()).await;
     recovers(&hung, &two).await;
     server.pause();
     hung.scope(async { version_entry(2).invalidate().await }).await.unwrap_err();
@@ -150,4 +151,26 @@ async fn closing_tells_what_is_pending_or_says_that_it_cannot() {
     server.resume();
     hung.close().await.unwrap();
     eventually(async || source(&two, 2, &runs).await.0 > old, Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_waits_for_what_is_under_way() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let runs = Calls::new();
+    let (one, two) = (patient(&server.url()).await, patient(&server.url()).await);
+    recovers(&one, &two).await;
+    let old = source(&one, 1, &runs).await.0;
+    assert_eq!(source(&two, 1, &runs).await, (old, Source::L2));
+    server.pause();
+    let mut invalidating = std::pin::pin!(one.scope(async { version_entry(1).invalidate().await }));
+    assert!(futures_util::poll!(invalidating.as_mut()).is_pending());
+    let mut closing = std::pin::pin!(one.close());
+    // Nothing answers: it cannot be over.
+    let early = tokio::time::timeout(Duration::from_millis(50), closing.as_mut()).await;
+    assert!(early.is_err(), "{early:?}");
+    server.resume();
+    closing.await.unwrap();
+    invalidating.await.unwrap();
+    eventually(async || source(&two, 1, &runs).await.0 > old, Duration::from_secs(5)).await;
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
@@ -214,6 +214,7 @@ impl CacheBuilder {
             io,
             l2,
             pending: Pending::new(),
+            telling: RwLock::default(),
             loads,
             max_value_bytes,
             rejects: Reject::ALL.iter().map(|_| std::sync::atomic::AtomicU64::new(0)).collect(),

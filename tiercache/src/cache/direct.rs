@@ -107,8 +107,8 @@ impl Cache {
         Keys::new(self, pattern.into())
     }
 
-    /// Stops using L2, and makes durable what was written. Calls go on from memory and from their bodies. Takes at most a second to tell L2
-    /// what was invalidated and could not be told yet, and the L2 deadline.
+    /// Stops using L2, and makes durable what was written. Calls go on from memory and from their bodies. Takes at most a second to wait
+    /// for invalidations under way and to tell L2 of those that it could not be told of, and the L2 deadline.
     ///
     /// # Errors
     ///

@@ -125,6 +125,7 @@ impl Cache {
         };
         let cache = self.clone();
         let task = self.inner.io.spawn(async move {
+            let _telling = cache.inner.telling.read().await;
             let told = cache.inner.remove(&guard, &removal).await;
             // Owed before it is forgotten: who comes after that is not to believe L2.
             let told = told.map_err(|error| cache.inner.owe(&guard, &removal, error));

@@ -39,7 +39,7 @@ pub(crate) use region::{Region, Spec};
 pub(crate) use request::{Mode, Report, Request, tell};
 pub(crate) use write::set;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{RwLock, Semaphore};
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::fence::Fence;
@@ -91,6 +91,8 @@ struct Inner {
     l2: Option<Guard>,
     /// What L2 has not been told of yet.
     pending: Pending<Removal>,
+    /// Shared by the invalidations that L2 is being told of.
+    telling: RwLock<()>,
     /// A place for each body that may run at once.
     loads: Option<Semaphore>,
     max_value_bytes: usize,

@@ -105,17 +105,17 @@ impl Inner {
         self.pending.concerns(digest, |group| group.covers(prefix))
     }
 
-    /// Tells L2 what is pending, a last time.
+    /// Waits for the invalidations under way, and tells L2 what is pending, a last time.
     ///
     /// # Errors
     ///
     /// `ErrorKind::Pending` if that was not possible.
     pub(super) async fn settle(self: &Arc<Self>, guard: &Guard) -> Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
         let (cache, guard) = (Arc::clone(self), guard.probing());
-        let telling = self.io.spawn(async move { tokio::time::timeout(LAST_CHANCE, cache.tell_pending(&guard)).await });
+        let telling = self.io.spawn(tokio::time::timeout(LAST_CHANCE, async move {
+            let _all_told = cache.telling.write().await;
+            cache.tell_pending(&guard).await
+        }));
         match telling.await {
             Ok(Ok(Ok(()))) => Ok(()),
             // Failed, too slow, or the thread has ended.
