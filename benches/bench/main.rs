@@ -46,6 +46,7 @@ const CASES: [(&str, Case); 15] = [
     ("memory/mini-moka", memory::per_entry),
     ("miss/l1", miss::memory),
     ("miss/l2", miss::redis),
+    ("miss/open", miss::open),
     ("l2/one", l2::one),
     ("l2/many", l2::many),
     ("invalidate-tag", tags::invalidation),

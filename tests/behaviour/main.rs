@@ -10,6 +10,7 @@ mod flight;
 mod identity;
 mod install;
 mod invalidation;
+mod loads;
 mod named;
 mod policy;
 mod races;

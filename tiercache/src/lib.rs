@@ -92,7 +92,7 @@ pub use entry::{Entry, Write};
 pub use error::{Error, ErrorKind, Result};
 pub use key::Key;
 pub use l1::L1;
-pub use stats::{Counts, Latency, Source, Stats};
+pub use stats::{Counts, L2Counts, Latency, Source, Stats};
 #[cfg(feature = "embedded")]
 pub use store::embedded::Embedded;
 #[cfg(feature = "test-util")]

@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::bus::Bus;
 use crate::coherence::fence::Fence;
+use crate::coherence::pending::Pending;
 use crate::coherence::touch::touch;
 use crate::coherence::watch::{Heed, Pulse, Watch};
 use crate::error::{Error, Result};
@@ -20,9 +21,10 @@ use crate::l1::{L1, TagTable};
 use crate::store::Store;
 
 use super::freshness::{Freshness, Judge};
+use super::limits::Limits;
 use super::named::{DEFAULT, Fallback, Named, NamedCache};
 use super::region::Regions;
-use super::{BEAT, Cache, Inner};
+use super::{BEAT, Cache, Inner, recover};
 
 const DEFAULT_NAMESPACE: &str = "tiercache";
 const DEFAULT_TTL: Duration = Duration::from_secs(300);
@@ -90,6 +92,7 @@ pub struct CacheBuilder {
     pub(super) max_staleness: Option<Duration>,
     pub(super) degraded_l1_ttl: Option<Duration>,
     pub(super) freshness: Freshness,
+    pub(super) limits: Limits,
     pub(super) named: Vec<(String, Named)>,
 }
 
@@ -191,9 +194,10 @@ impl CacheBuilder {
                 "a max_value_bytes of 0 leaves no room for any value in L2: leave L2 out instead",
             ));
         }
+        let (limits, loads) = (self.limits.of_l2(deadline)?, self.limits.loads()?);
         let store = self.l2.map(|l2| l2.store).transpose()?;
         let io = Arc::new(Io::start()?);
-        let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, deadline));
+        let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, limits));
         let pulse = l2.as_ref().filter(|l2| l2.is_shared()).map(|_| Arc::new(Pulse::new(max_staleness)));
         let judge = Judge {
             pulse,
@@ -215,12 +219,16 @@ impl CacheBuilder {
             flights: start_flights(&io, wait_limit),
             io,
             l2,
+            pending: Pending::new(),
+            telling: RwLock::default(),
+            loads,
             max_value_bytes,
             rejects: Reject::ALL.iter().map(|_| std::sync::atomic::AtomicU64::new(0)).collect(),
             notices: Mutex::default(),
             closed: AtomicBool::new(false),
         };
         let inner = Arc::new(inner);
+        recover::start(&inner);
         watch(&inner).await;
         Ok(Cache { inner })
     }

@@ -70,7 +70,7 @@ impl Rejected {
 
 /// The right to store over whatever is there, for a call that does not read; `None` while another one loads it.
 pub(super) async fn refill(request: &Request) -> Option<Fill> {
-    let guard = request.l2()?;
+    let guard = request.l2().filter(|guard| !request.is_cut_off(guard))?;
     let key = request.l2_key();
     let lease = match Lease::claim(guard, &key).await.ok()? {
         Claim::Ours(lease) => lease,
@@ -83,7 +83,7 @@ pub(super) async fn refill(request: &Request) -> Option<Fill> {
 /// The right to store over what is there before a write: over another's lease too, for what that one loads is older than the write.
 /// `None` if L2 does not give it.
 pub(super) async fn token(request: &Request) -> Option<Fill> {
-    let guard = request.l2()?;
+    let guard = request.l2().filter(|guard| !request.is_cut_off(guard))?;
     let key = request.l2_key();
     let Reading { found, stamps } = guard.read(Arc::clone(&key), request.stamps()).await.ok()?;
     let lease = match found {

@@ -82,6 +82,11 @@ thread_local! {
     static FLOOR: Cell<Option<Proof>> = const { Cell::new(None) };
 }
 
+/// Whether this thread is inside of a load.
+pub(super) fn is_inside() -> bool {
+    FLOOR.get().is_some()
+}
+
 /// Inside a load, only what is proved later than its begin may be used. Else an outer function would store, for the whole fleet and a
 /// whole life, what an inner one still had in memory while the news of its invalidation was under way.
 #[inline]

@@ -20,14 +20,16 @@ use super::region::Region;
 use super::{Cache, Inner};
 
 /// Keys that one round trip removes at most: Redis does nothing else meanwhile.
-const AT_ONCE: usize = 1_000;
+pub(super) const AT_ONCE: usize = 1_000;
 
 impl Cache {
     /// Removes one value from both tiers. Loads of it under way keep nothing of what they have read.
     ///
     /// # Errors
     ///
-    /// L2's error, if it could not be told: then this process forgets the value all the same, and L2 may still hold it.
+    /// `ErrorKind::Pending` if L2 could not be told: then this process forgets the value all the same, and does not ask L2 for it until
+    /// it has been told, which is as soon as it answers; meanwhile L2 may still hold it, for other instances.
+    /// `ErrorKind::NotInstalled` if the cache is closed.
     ///
     /// # Cancel safety
     ///
@@ -122,9 +124,12 @@ impl Cache {
         };
         let cache = self.clone();
         let task = self.inner.io.spawn(async move {
+            let _telling = cache.inner.telling.read().await;
             let told = cache.inner.remove(&guard, &removal).await;
+            // Owed before it is forgotten: who comes after that is not to believe L2.
+            let told = told.map_err(|error| cache.inner.owe(&guard, &removal, error));
             cache.inner.forget_removed(&removal);
-            told.map_err(not_told)
+            told
         });
         task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::NotInstalled, "the cache is closed")))
     }
@@ -136,7 +141,8 @@ impl Cache {
 }
 
 /// What is to be removed.
-enum Removal {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Removal {
     Keys(Vec<Removed>),
     /// The prefixes that a pattern covers.
     Pattern(String),
@@ -145,9 +151,21 @@ enum Removal {
     Everything,
 }
 
+impl Removal {
+    /// Whether it is a group of entries that has those of this prefix with these tags.
+    pub(super) fn covers(&self, prefix: &str, tags: &[u64]) -> bool {
+        match self {
+            Self::Keys(_) => false,
+            Self::Pattern(pattern) => covers(pattern, prefix),
+            Self::Tags(removed) => tags.iter().any(|tag| removed.contains(tag)),
+            Self::Everything => true,
+        }
+    }
+}
+
 impl Inner {
     /// Removes from L2, and tells the other instances.
-    async fn remove(&self, guard: &Guard, removal: &Removal) -> Result<()> {
+    pub(super) async fn remove(&self, guard: &Guard, removal: &Removal) -> Result<()> {
         match removal {
             Removal::Keys(keys) => {
                 for removed in keys.chunks(AT_ONCE) {

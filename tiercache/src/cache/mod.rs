@@ -10,9 +10,11 @@ mod health;
 mod identity;
 mod invalidate;
 mod keys;
+mod limits;
 mod named;
 mod policy;
 mod read;
+mod recover;
 mod region;
 mod request;
 mod settings;
@@ -39,10 +41,13 @@ pub(crate) use region::{Region, Spec};
 pub(crate) use request::{Mode, Report, Request, tell};
 pub(crate) use write::set;
 
+use tokio::sync::{RwLock, Semaphore};
+
 use crate::codec::{Codec, Reject};
 use crate::coherence::bus::Ear;
 use crate::coherence::fence::Fence;
 use crate::coherence::journal::Journal;
+use crate::coherence::pending::Pending;
 use crate::coherence::touch::Used;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::Flights;
@@ -52,6 +57,7 @@ use crate::l1::TagTable;
 use crate::stats::{Stats, Tally};
 
 use freshness::Judge;
+use invalidate::Removal;
 use read::Shared;
 use region::Regions;
 
@@ -94,6 +100,12 @@ struct Inner {
     flights: Arc<Flights<Digest, Shared>>,
     io: Arc<Io>,
     l2: Option<Guard>,
+    /// What L2 has not been told of yet.
+    pending: Pending<Removal>,
+    /// Shared by the invalidations that L2 is being told of.
+    telling: RwLock<()>,
+    /// A place for each body that may run at once.
+    loads: Option<Semaphore>,
     max_value_bytes: usize,
     rejects: Vec<AtomicU64>,
     notices: Mutex<Vec<String>>,
@@ -131,6 +143,7 @@ impl Cache {
             caches: counts(caches),
             prefixes: counts(prefixes),
             functions: counts(functions),
+            l2: self.l2_counts(),
             l2_errors: self.inner.l2.iter().flat_map(Guard::errors).collect(),
             rejected: self.rejected(),
         }

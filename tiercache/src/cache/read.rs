@@ -231,9 +231,11 @@ where
     F: Future<Output = S::Output>,
 {
     let counters = &request.region.counters;
+    let place = request.cache.place_of_load().await;
     let started = Instant::now();
     let output = inside(begun.proved, body).await;
     let load_time = started.elapsed();
+    drop(place);
     counters.time(Timed::Load, load_time);
     let value = match S::split(output) {
         Split::Kept(value) => value,

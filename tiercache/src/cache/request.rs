@@ -97,6 +97,12 @@ impl Request {
         self.cache.l2().filter(|_| self.region.round_trips() != Some(false))
     }
 
+    /// Whether L2 is left out of this request: it has failed, or has not been told that what it holds of the value is invalid.
+    #[inline]
+    pub(super) fn is_cut_off(&self, guard: &Guard) -> bool {
+        guard.is_open() || self.cache.inner.owes(&self.digest, &self.region.prefix, self.tags.hashes())
+    }
+
     /// This request's place at the fence, and the marks that an entry loaded from now on carries.
     pub(crate) fn begin(&self) -> Begun {
         let at = Moment::now();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::guard::Guard;
 
 use super::news::News;
@@ -18,6 +18,8 @@ use super::watch::Heed;
 /// It is joined again after a pause that grows from the first to the second of these.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest one where it is refused: that needs a person.
+const LONGEST_OF_REFUSED: Duration = Duration::from_secs(30);
 /// How long a trial may take to be heard.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -105,7 +107,11 @@ impl Bus {
         while self.heed.strong_count() > 0 {
             let ended = self.listen(&gap).await;
             gap.notify_one();
-            pause = if ended.is_ok() { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            pause = match &ended {
+                Ok(()) => FIRST_PAUSE,
+                Err(error) if error.kind() == ErrorKind::Refused => (pause * 2).min(LONGEST_OF_REFUSED),
+                Err(_) => (pause * 2).min(LONGEST_PAUSE),
+            };
             self.ear.lose(ended.err().map_or_else(|| "the connection was lost".to_owned(), |error| error.to_string()));
             tokio::time::sleep(pause).await;
         }

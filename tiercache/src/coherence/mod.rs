@@ -6,6 +6,7 @@ pub(crate) mod groups;
 pub(crate) mod journal;
 pub(crate) mod lease;
 pub(crate) mod news;
+pub(crate) mod pending;
 pub(crate) mod tags;
 pub(crate) mod touch;
 pub(crate) mod watch;

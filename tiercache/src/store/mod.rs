@@ -165,6 +165,10 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Answers if the store can be used now.
     fn ping(&self) -> Op<'_, ()>;
 
+    /// Lets go of a connection that leaves things unanswered, and of any pause before the next attempt to connect: the next operation is
+    /// to find out how things are.
+    fn renew(&self) {}
+
     /// Makes what was written durable and lets go of files and connections.
     fn close(&self) -> Op<'_, ()>;
 

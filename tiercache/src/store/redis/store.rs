@@ -236,6 +236,10 @@ impl Store for RedisStore {
         Box::pin(async move { self.one::<String>(&cmd("PING")).await.map(drop) })
     }
 
+    fn renew(&self) {
+        self.connection.renew();
+    }
+
     fn close(&self) -> Op<'_, ()> {
         Box::pin(async move {
             self.connection.close();
@@ -310,7 +314,8 @@ fn by_code(code: Option<&str>) -> ErrorKind {
     match code {
         Some("WRONGTYPE") => ErrorKind::WrongType,
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => ErrorKind::Refused,
-        Some("OOM" | "BUSY" | "MISCONF" | "LOADING" | "NOREPLICAS") => ErrorKind::Overloaded,
+        Some("OOM") => ErrorKind::OutOfMemory,
+        Some("BUSY" | "MISCONF" | "LOADING" | "NOREPLICAS") => ErrorKind::Overloaded,
         _ => ErrorKind::Protocol,
     }
 }
