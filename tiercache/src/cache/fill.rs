@@ -8,6 +8,7 @@ use crate::coherence::lease::{Claim, LEASE_TTL, Lease};
 use crate::error::Result;
 use crate::guard::Guard;
 use crate::stats::Event;
+use crate::time::now;
 
 use super::fetch::{Fetched, Rejected};
 use super::request::Request;
@@ -95,12 +96,12 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self { until: Instant::now() + LEASE_TTL }
+        Self { until: now() + LEASE_TTL }
     }
 
     /// Waits a little, so that a fleet does not ask in step. Says whether to ask again.
     pub(super) async fn pause(&self, request: &Request) -> bool {
-        let Some(guard) = request.l2().filter(|_| Instant::now() < self.until) else { return false };
+        let Some(guard) = request.l2().filter(|_| now() < self.until) else { return false };
         guard.pause(Duration::from_millis(fastrand::u64(10..=50))).await;
         true
     }

@@ -5,6 +5,8 @@
 
 mod deadline;
 mod io;
+#[cfg(all(test, feature = "test-util"))]
+mod process;
 
 use std::fmt;
 use std::future::Future;
@@ -13,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 pub(crate) use io::Io;
+#[cfg(all(test, feature = "test-util"))]
+pub(crate) use process::Process;
 use tokio::task::AbortHandle;
 
 use deadline::Deadlines;

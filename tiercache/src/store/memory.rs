@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
 use crate::error::Result;
+use crate::time::now;
 
 /// How many keys a page of a scan looks at.
 const PAGE_KEYS: usize = 512;
@@ -26,7 +27,8 @@ struct State {
     /// Keys in the order in which they came: a cursor is a place in it, and stays one while keys come and go.
     order: BTreeMap<u64, String>,
     stamps: BTreeMap<String, BTreeMap<String, u64>>,
-    logs: HashMap<String, Vec<Vec<u8>>>,
+    /// By the number of their place, which never comes twice.
+    logs: HashMap<String, BTreeMap<u64, Vec<u8>>>,
     next: u64,
 }
 
@@ -56,7 +58,7 @@ impl fmt::Debug for Memory {
 
 impl State {
     fn read(&mut self, key: &str, hash: &str, groups: &[String]) -> Reading {
-        let now = Instant::now();
+        let now = now();
         if self.entries.get(key).is_some_and(|entry| entry.is_expired(now)) {
             self.remove(key);
         }
@@ -77,7 +79,7 @@ impl State {
             },
             |entry| entry.number,
         );
-        let expires = Instant::now().checked_add(life);
+        let expires = now().checked_add(life);
         self.order.insert(number, key.to_owned());
         self.entries.insert(key.to_owned(), Entry { bytes, expires, number });
     }
@@ -107,7 +109,7 @@ impl State {
     }
 
     fn scan(&self, start: &str, cursor: u64) -> Page {
-        let now = Instant::now();
+        let now = now();
         let mut seen = self.order.range(cursor + 1..).take(PAGE_KEYS).peekable();
         let mut page = Page::default();
         while let Some((number, key)) = seen.next() {
@@ -170,7 +172,7 @@ impl Store for Memory {
             let mut state = self.state();
             let holds = state.holds(key, expected);
             if let Some(entry) = state.entries.get_mut(key).filter(|_| holds) {
-                entry.expires = Instant::now().checked_add(life);
+                entry.expires = now().checked_add(life);
             }
             Ok(holds)
         })
@@ -252,17 +254,18 @@ impl Shared for Memory {
     fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
         Box::pin(async move {
             let mut state = self.state();
-            let entries = state.logs.entry(log.to_owned()).or_default();
-            entries.push(message);
-            Ok((entries.len() - 1).to_string())
+            state.next += 1;
+            let place = state.next;
+            state.logs.entry(log.to_owned()).or_default().insert(place, message);
+            Ok(place.to_string())
         })
     }
 
     fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
         Box::pin(async move {
-            let from = from.parse().unwrap_or(usize::MAX);
+            let from: u64 = from.parse().unwrap_or(u64::MAX);
             let state = self.state();
-            let entries = state.logs.get(log).into_iter().flatten().enumerate().skip(from).take(count);
+            let entries = state.logs.get(log).into_iter().flat_map(|log| log.range(from..)).take(count);
             Ok(entries.map(|(id, message)| (id.to_string(), message.clone())).collect())
         })
     }
@@ -272,6 +275,8 @@ impl Shared for Memory {
     }
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests {
     use super::*;
