@@ -64,15 +64,7 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn new(plan: Plan) -> Self {
-        Self {
-            plan,
-            rows: [1; ROWS],
-            events: Vec::new(),
-            promises: Vec::new(),
-            reads: 0,
-            violation: None,
-            violated: 0,
-        }
+        Self { plan, rows: [1; ROWS], events: Vec::new(), promises: Vec::new(), reads: 0, violation: None, violated: 0 }
     }
 
     pub(super) fn note(&mut self, at: Time, process: u32, what: &'static str, key: Option<usize>) {
@@ -180,9 +172,8 @@ impl History {
     /// The plan, what happened to the violated key or to everybody, and what was violated.
     pub(super) fn report(&self) -> String {
         let mut report = format!("{:?}\n", self.plan);
-        let concerns = |key: usize| {
-            self.violation.is_none() || key == self.violated || (self.violated == OUTER && key == INNER)
-        };
+        let concerns =
+            |key: usize| self.violation.is_none() || key == self.violated || (self.violated == OUTER && key == INNER);
         for event in self.events.iter().filter(|event| event.key.is_none_or(concerns)) {
             let _ = writeln!(report, "{event}");
         }

@@ -4,7 +4,8 @@
 //! is a network that delays, reorders and loses ([`network`]); around them somebody who pauses and kills processes, cuts lines and
 //! empties the server ([`adversary`]); at every read it is checked that what an invalidation has promised is kept ([`history`]).
 //!
-//! `SIMULATION_SEEDS=100000` runs more seeds than usual, `SIMULATION_SEED=17` one, with its trace.
+//! `cargo xtask simulate` runs thousands of seeds, with `SIMULATION_SEEDS=100000` as many as asked for, and with `SIMULATION_SEED=17`
+//! one, with its trace. `SIMULATION_SMALLER` is how often a smaller run is tried when a promise is broken.
 
 mod adversary;
 mod client;
@@ -20,8 +21,8 @@ use history::History;
 use plan::Plan;
 use world::World;
 
-/// As many as a test may take the time for.
-const SEEDS: u64 = 1_500;
+/// As many as a test may take the time for; `cargo xtask simulate` runs thousands.
+const SEEDS: u64 = 60;
 /// Tries to find a smaller run that breaks a promise, for each size.
 const SMALLER: u64 = 100;
 
@@ -73,8 +74,9 @@ fn search(seeds: std::ops::Range<u64>) -> (Option<u64>, u64) {
 fn smallest(seed: u64) -> History {
     let whole = run(Plan::of(seed));
     let mut best = whole;
+    let tries = from_environment("SIMULATION_SMALLER").unwrap_or(SMALLER);
     for size in plan::SMALLER_SIZES {
-        for seed in seed..seed + SMALLER {
+        for seed in seed..seed + tries {
             let smaller = run(Plan::of(seed).smaller(size));
             if smaller.violation.is_some() && smaller.events() < best.events() {
                 best = smaller;

@@ -106,7 +106,13 @@ impl World {
             let l1 = L1::named("quick-cache").unwrap_or_default().max_entries(1_000);
             let cache = build(L2::of(network), l1).await;
             for _ in 0..world.plan.clients {
-                let client = client::Client { world: Arc::clone(&world), slot, number, started: world.now(), cache: cache.clone() };
+                let client = client::Client {
+                    world: Arc::clone(&world),
+                    slot,
+                    number,
+                    started: world.now(),
+                    cache: cache.clone(),
+                };
                 within.spawn(client.run());
             }
         });
