@@ -14,7 +14,7 @@ use crate::run::{Result, cargo, output, root, show};
 use table::{Check, MUTATIONS, Mutation};
 
 /// Runs that a broken rule may take to be noticed; every rule so far took far fewer.
-const SEEDS: &str = "2000";
+const SEEDS: &str = "1000";
 /// What the simulation says when it has found something.
 const BROKEN: &str = " breaks a promise";
 

@@ -16,8 +16,8 @@ pub(super) async fn strike(world: Arc<World>) {
         sleep(up_to(twice)).await;
         let slot = fastrand::usize(..world.slots());
         match fastrand::u8(..100) {
-            0..25 => pause(&world, slot),
-            25..35 => crash(&world, slot),
+            0..30 => pause(&world, slot),
+            30..35 => crash(&world, slot),
             35..50 => cut(&world, slot),
             50..60 => {
                 world.note(0, "a connection of the bus breaks", None);

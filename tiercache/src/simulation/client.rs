@@ -39,13 +39,13 @@ const TRIES: usize = 3;
 impl Client {
     pub(super) async fn run(self) {
         loop {
-            sleep(up_to(400)).await;
+            sleep(up_to(if fastrand::bool() { 20 } else { 300 })).await;
             let patience = if happens(IMPATIENT) { up_to(40) } else { Duration::MAX };
             // Whoever goes away was promised nothing.
             let _ = if fastrand::u8(..) % (READS + 1) == 0 {
                 timeout(patience, self.write()).await
             } else {
-                timeout(patience, self.read(fastrand::usize(..ROWS))).await
+                timeout(patience, self.read(self.hot())).await
             };
         }
     }
@@ -81,8 +81,8 @@ impl Client {
     /// A query: it reads somewhere in its time.
     async fn row(&self, key: usize) -> u32 {
         let longest = match fastrand::u8(..100) {
-            0..80 => 15,
-            80..95 => 800,
+            0..92 => 10,
+            92..98 => 500,
             _ => 4_000,
         };
         sleep(up_to(longest)).await;
@@ -93,7 +93,7 @@ impl Client {
 
     async fn write(&self) {
         match fastrand::u8(..100) {
-            0..65 => self.write_one(fastrand::usize(..ROWS)).await,
+            0..65 => self.write_one(self.hot()).await,
             65..75 => self.write_prefix("a").await,
             75..85 => self.write_prefix("b").await,
             _ => {
@@ -151,6 +151,12 @@ impl Client {
             }
         }
         false
+    }
+
+    /// A key: most go for the same one, another one each second, so that they meet there.
+    fn hot(&self) -> usize {
+        let hottest = usize::try_from(self.world.now() / 1_000).unwrap_or_default() % ROWS;
+        if fastrand::u8(..4) > 0 { hottest } else { fastrand::usize(..ROWS) }
     }
 
     fn commit(&self, keys: impl IntoIterator<Item = usize>) {

@@ -14,6 +14,9 @@ use crate::store::{Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell}
 use super::plan::{LONGEST_TRIP, happens, up_to};
 use super::world::World;
 
+/// Between a removal and the news of it, in a cluster.
+const LONGEST_GAP: u64 = 25;
+
 /// The server as one instance sees it.
 pub(super) struct Network {
     world: Arc<World>,
@@ -244,7 +247,7 @@ impl World {
     /// In a cluster the log is on another node than the keys.
     async fn gap(&self) {
         if self.plan.split {
-            sleep(up_to(LONGEST_TRIP)).await;
+            sleep(up_to(LONGEST_GAP)).await;
         }
     }
 

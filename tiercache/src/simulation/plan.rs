@@ -48,8 +48,8 @@ impl Plan {
         Self {
             seed,
             instances: random.usize(2..=3),
-            clients: random.usize(2..=3),
-            span: Duration::from_secs(20),
+            clients: random.usize(2..=4),
+            span: Duration::from_secs(12),
             calm,
             unanswered,
             late,
