@@ -74,6 +74,8 @@ mod guard;
 mod install;
 mod key;
 mod l1;
+#[cfg(all(test, feature = "test-util"))]
+mod simulation;
 mod stats;
 mod store;
 mod sync;

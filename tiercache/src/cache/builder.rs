@@ -44,7 +44,7 @@ pub struct L2 {
 
 impl L2 {
     #[allow(dead_code, reason = "unused when no L2 is compiled in")]
-    fn of(store: impl Store) -> Self {
+    pub(crate) fn of(store: impl Store) -> Self {
         Self { store: Ok(Arc::new(store)) }
     }
 }

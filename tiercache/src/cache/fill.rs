@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::guard::Guard;
 use crate::stats::Event;
 use crate::store::Reading;
+use crate::time::now;
 
 use super::fetch::{Fetched, Rejected};
 use super::request::Request;
@@ -117,13 +118,13 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self { until: Instant::now() + LEASE_TTL, holder: None, has_changed: false }
+        Self { until: now() + LEASE_TTL, holder: None, has_changed: false }
     }
 
     /// Waits a little for `holder`, so that a fleet does not ask in step. Says whether to ask again.
     pub(super) async fn pause(&mut self, request: &Request, holder: Option<u64>) -> bool {
         self.meet(holder);
-        let Some(guard) = request.l2().filter(|_| Instant::now() < self.until) else { return false };
+        let Some(guard) = request.l2().filter(|_| now() < self.until) else { return false };
         guard.pause(Duration::from_millis(fastrand::u64(10..=50))).await;
         true
     }

@@ -243,7 +243,7 @@ mod tests {
                     Step::End => if let Some((begun, batch)) = telling.take() {
                         pending.told(&batch);
                         let names: Vec<String> = match batch {
-                            Owed::Keys(keys) => keys.into_iter().map(|(_, key, _)| key).collect(),
+                            Owed::Keys(keys) => keys.into_iter().map(|(key, _)| key.prefix).collect(),
                             Owed::Group(group, _) => vec![group.to_owned()],
                         };
                         owed.retain(|name, since| *since > begun || !names.contains(name));

@@ -11,6 +11,8 @@ mod gate;
 mod io;
 mod pause;
 mod probe;
+#[cfg(all(test, feature = "test-util"))]
+mod process;
 mod repeat;
 mod run;
 
@@ -23,6 +25,8 @@ use std::time::{Duration, Instant};
 pub(crate) use breaker::{Phase, refuses};
 pub(crate) use io::Io;
 pub(crate) use pause::Pauses;
+#[cfg(all(test, feature = "test-util"))]
+pub(crate) use process::Process;
 use tokio::task::AbortHandle;
 
 use breaker::Breaker;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Commit, Committed, Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell, tag_life};
 use crate::error::Result;
+use crate::time::now;
 
 /// How many keys a page of a scan looks at.
 const PAGE_KEYS: usize = 512;
@@ -26,7 +27,8 @@ struct State {
     /// Keys in the order in which they came: a cursor is a place in it, and stays one while keys come and go.
     order: BTreeMap<u64, String>,
     stamps: BTreeMap<String, BTreeMap<String, u64>>,
-    logs: HashMap<String, Vec<Vec<u8>>>,
+    /// By the number of their place, which never comes twice.
+    logs: HashMap<String, BTreeMap<u64, Vec<u8>>>,
     next: u64,
 }
 
@@ -58,14 +60,14 @@ impl State {
     fn read(&mut self, key: &str, stamps: &Stamps) -> Reading {
         let found = self.find(key);
         let held = self.stamps.get(&*stamps.hash);
-        let mut now: Vec<_> =
+        let mut held_now: Vec<_> =
             stamps.fields.iter().map(|field| held.and_then(|held| held.get(field)).copied()).collect();
-        now.extend(stamps.tags.iter().map(|tag| self.tag(tag)));
-        Reading { found, stamps: now }
+        held_now.extend(stamps.tags.iter().map(|tag| self.tag(tag)));
+        Reading { found, stamps: held_now }
     }
 
     fn find(&mut self, key: &str) -> Option<Found> {
-        let now = Instant::now();
+        let now = now();
         if self.entries.get(key).is_some_and(|entry| entry.is_expired(now)) {
             self.remove(key);
         }
@@ -98,7 +100,7 @@ impl State {
             },
             |entry| entry.number,
         );
-        let expires = Instant::now().checked_add(life);
+        let expires = now().checked_add(life);
         self.order.insert(number, key.to_owned());
         self.entries.insert(key.to_owned(), Entry { bytes, expires, number });
     }
@@ -137,14 +139,14 @@ impl State {
         now
     }
 
-    fn append(&mut self, log: String, message: Vec<u8>) -> usize {
-        let entries = self.logs.entry(log).or_default();
-        entries.push(message);
-        entries.len() - 1
+    fn append(&mut self, log: String, message: Vec<u8>) -> u64 {
+        self.next += 1;
+        self.logs.entry(log).or_default().insert(self.next, message);
+        self.next
     }
 
     fn scan(&self, start: &str, cursor: u64) -> Page {
-        let now = Instant::now();
+        let now = now();
         let mut seen = self.order.range(cursor + 1..).take(PAGE_KEYS).peekable();
         let mut page = Page::default();
         while let Some((number, key)) = seen.next() {
@@ -226,7 +228,7 @@ impl Store for Memory {
             let mut state = self.state();
             let holds = state.holds(key, expected);
             if let Some(entry) = state.entries.get_mut(key).filter(|_| holds) {
-                entry.expires = Instant::now().checked_add(life);
+                entry.expires = now().checked_add(life);
             }
             Ok(holds)
         })
@@ -313,10 +315,10 @@ impl Shared for Memory {
 
     fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
         Box::pin(async move {
-            let from = from.split('-').next().and_then(|from| from.parse().ok()).unwrap_or(usize::MAX);
+            let from = from.split('-').next().and_then(|from| from.parse().ok()).unwrap_or(u64::MAX);
             let state = self.state();
-            let entries = state.logs.get(log).into_iter().flatten().enumerate().skip(from).take(count);
-            Ok(entries.map(|(at, message)| (log_id(at), message.clone())).collect())
+            let entries = state.logs.get(log).into_iter().flat_map(|log| log.range(from..)).take(count);
+            Ok(entries.map(|(place, message)| (log_id(*place), message.clone())).collect())
         })
     }
 
@@ -334,10 +336,12 @@ impl Shared for Memory {
 }
 
 /// Spelt as Redis spells it.
-fn log_id(at: usize) -> String {
-    format!("{at}-0")
+fn log_id(place: u64) -> String {
+    format!("{place}-0")
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,271 @@
+//! The way from an instance to the server and back: every half takes its time, and may be lost.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::memory::Memory;
+use crate::store::{Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
+
+use super::plan::{LONGEST_TRIP, happens, up_to};
+use super::world::World;
+
+/// Between a removal and the news of it, in a cluster.
+const LONGEST_GAP: u64 = 25;
+
+/// The server as one instance sees it.
+pub(super) struct Network {
+    world: Arc<World>,
+    slot: usize,
+    process: u32,
+}
+
+/// What becomes of a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Answered,
+    /// It is carried out, now or long after its deadline, and its reply is lost.
+    Unanswered,
+    Late,
+    /// It never arrives; the second one is told so.
+    Lost,
+    Refused,
+}
+
+impl Network {
+    pub(super) fn new(world: &Arc<World>, slot: usize, process: u32) -> Self {
+        Self { world: Arc::clone(world), slot, process }
+    }
+
+    /// Carries out a command on the server. What it does there does not end with the caller.
+    fn call<'a, T, F>(
+        &'a self,
+        what: &'static str,
+        key: Option<usize>,
+        command: impl FnOnce(Memory) -> F + Send + 'a,
+    ) -> Op<'a, T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        Box::pin(async move {
+            let fate = self.fate();
+            if fate != Fate::Answered && what == READ {
+                self.world.slot(self.slot).failed = Some(self.world.now());
+            }
+            let (answer, answered) = oneshot::channel();
+            let command = command(self.world.server.clone());
+            let (world, process) = (Arc::clone(&self.world), self.process);
+            tokio::spawn(async move {
+                sleep(fate.trip()).await;
+                if fate == Fate::Lost {
+                    world.note(process, "gets nowhere", key);
+                    std::future::pending::<()>().await;
+                }
+                if fate == Fate::Refused {
+                    world.note(process, "is refused", key);
+                    return;
+                }
+                let result = command.await;
+                world.note(process, what, key);
+                if what == SWAP || what == STAMP {
+                    world.inspect();
+                }
+                sleep(up_to(LONGEST_TRIP)).await;
+                if fate != Fate::Answered {
+                    world.note(process, "gets no answer", key);
+                    std::future::pending::<()>().await;
+                }
+                // Who asked may be gone.
+                let _ = answer.send(result);
+            });
+            answered.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the connection broke")))
+        })
+    }
+
+    fn fate(&self) -> Fate {
+        let plan = &self.world.plan;
+        if self.is_cut() {
+            return [Fate::Lost, Fate::Unanswered, Fate::Refused][fastrand::usize(..3)];
+        }
+        match () {
+            () if happens(plan.unanswered) => Fate::Unanswered,
+            () if happens(plan.late) => Fate::Late,
+            () if happens(plan.refused) => Fate::Refused,
+            () => Fate::Answered,
+        }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.world.now() < self.world.slot(self.slot).cut_until
+    }
+
+    fn number(&self, key: &str) -> Option<usize> {
+        self.world.number_of(key)
+    }
+}
+
+impl Fate {
+    fn trip(self) -> Duration {
+        if self == Self::Late { Duration::from_millis(60) + up_to(3_000) } else { up_to(LONGEST_TRIP) }
+    }
+}
+
+const READ: &str = "is read in L2";
+const SWAP: &str = "stores in L2 over what it expects";
+const STAMP: &str = "makes stamps";
+
+impl Store for Network {
+    fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading> {
+        let (key, hash, groups) = (key.to_owned(), stamps_key.to_owned(), groups.to_vec());
+        self.call(READ, self.number(&key), |server| async move { server.read(&key, &hash, &groups).await })
+    }
+
+    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>> {
+        fastrand::bool().then(|| self.read(key, stamps_key, groups))
+    }
+
+    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
+        let key = key.to_owned();
+        self.call(SWAP, self.number(&key), move |server| async move { server.write(&key, bytes, life).await })
+    }
+
+    fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
+        let (key, lease) = (key.to_owned(), lease.to_vec());
+        let what = "asks for the lease";
+        self.call(what, self.number(&key), move |server| async move { server.claim(&key, &lease, life).await })
+    }
+
+    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool> {
+        let (key, expected) = (key.to_owned(), expected.to_vec());
+        self.call(SWAP, self.number(&key), move |server| async move { server.swap(&key, &expected, bytes, life).await })
+    }
+
+    fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
+        let (key, expected, what) = (key.to_owned(), expected.to_vec(), "renews the lease");
+        self.call(what, self.number(&key), move |server| async move { server.extend(&key, &expected, life).await })
+    }
+
+    fn release<'a>(&'a self, key: &'a str, expected: &'a [u8]) -> Op<'a, bool> {
+        let (key, expected, what) = (key.to_owned(), expected.to_vec(), "removes what it expects");
+        self.call(what, self.number(&key), |server| async move { server.release(&key, &expected).await })
+    }
+
+    fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()> {
+        let keys = keys.to_vec();
+        self.call("removes", None, |server| async move { server.remove(&keys).await })
+    }
+
+    fn stamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String], fresh: &'a [u64]) -> Op<'a, Vec<u64>> {
+        let (hash, groups, fresh) = (stamps_key.to_owned(), groups.to_vec(), fresh.to_vec());
+        self.call(STAMP, None, |server| async move { server.stamp(&hash, &groups, &fresh).await })
+    }
+
+    fn groups<'a>(&'a self, stamps_key: &'a str) -> Op<'a, Vec<String>> {
+        let hash = stamps_key.to_owned();
+        self.call("lists the stamps", None, |server| async move { server.groups(&hash).await })
+    }
+
+    fn unstamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, ()> {
+        let (hash, groups) = (stamps_key.to_owned(), groups.to_vec());
+        self.call("removes stamps", None, |server| async move { server.unstamp(&hash, &groups).await })
+    }
+
+    fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page> {
+        let start = start.to_owned();
+        self.call("scans", None, move |server| async move { server.scan(&start, cursor).await })
+    }
+
+    fn ping(&self) -> Op<'_, ()> {
+        self.call("asks whether it is there", None, |server| async move { server.ping().await })
+    }
+
+    fn close(&self) -> Op<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn describe(&self) -> String {
+        "simulated".to_owned()
+    }
+
+    fn shared(&self) -> Option<&dyn Shared> {
+        Some(self)
+    }
+}
+
+impl Shared for Network {
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
+        let number = keys.first().and_then(|key| self.number(key));
+        let (keys, hash, groups) = (keys.to_vec(), stamps.key.clone(), stamps.groups.clone());
+        let (log, message, world) = (tell.log.clone(), tell.message.clone(), Arc::clone(&self.world));
+        let process = self.process;
+        self.call("has told of the removal", number, move |server| async move {
+            server.remove(&keys).await?;
+            server.unstamp(&hash, &groups).await?;
+            world.note(process, "has removed", number);
+            world.gap().await;
+            server.append(&log, message.clone()).await?;
+            world.publish(&message);
+            Ok(())
+        })
+    }
+
+    fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
+        let log = log.to_owned();
+        self.call("appends to the log", None, |server| async move { server.append(&log, message).await })
+    }
+
+    fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
+        let (log, from, what) = (log.to_owned(), from.to_owned(), "reads the log");
+        self.call(what, None, move |server| async move { server.read_log(&log, &from, count).await })
+    }
+
+    fn listen<'a>(&'a self, _channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()> {
+        Box::pin(async move {
+            sleep(up_to(LONGEST_TRIP)).await;
+            if self.is_cut() {
+                return Err(Error::new(ErrorKind::Unavailable, "the bus is not reached"));
+            }
+            let (inbox, mut messages) = mpsc::unbounded_channel();
+            self.world.slot(self.slot).inbox = Some(inbox);
+            sleep(up_to(LONGEST_TRIP)).await;
+            joined();
+            while let Some(message) = messages.recv().await {
+                self.world.note(self.process, "hears the bus", None);
+                hear(&message);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl World {
+    /// In a cluster the log is on another node than the keys.
+    async fn gap(&self) {
+        if self.plan.split {
+            sleep(up_to(LONGEST_GAP)).await;
+        }
+    }
+
+    /// To each subscriber by itself: in any order, or not at all.
+    fn publish(&self, message: &[u8]) {
+        for slot in 0..self.slots() {
+            let cut = self.now() < self.slot(slot).cut_until;
+            if let Some(inbox) = self.slot(slot).inbox.clone()
+                && !cut
+                && !happens(self.plan.unheard)
+            {
+                let message = message.to_vec();
+                tokio::spawn(async move {
+                    sleep(up_to(LONGEST_TRIP)).await;
+                    // Who listened may be gone.
+                    let _ = inbox.send(message);
+                });
+            }
+        }
+    }
+}
