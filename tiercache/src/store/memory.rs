@@ -1,11 +1,13 @@
 //! L2 in memory, for tests.
 
+mod news;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell, tag_life};
+use super::{Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 use crate::error::Result;
 
 /// How many keys a page of a scan looks at.
@@ -277,39 +279,6 @@ impl Store for Memory {
 
     fn shared(&self) -> Option<&dyn Shared> {
         Some(self)
-    }
-}
-
-/// It has a log and no bus: other instances hear at their next heartbeat.
-impl Shared for Memory {
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
-        Box::pin(async move {
-            self.remove(keys).await?;
-            self.unstamp(stamps).await?;
-            self.append(&tell.log, tell.message.clone()).await.map(drop)
-        })
-    }
-
-    fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
-        Box::pin(async move {
-            let mut state = self.state();
-            let entries = state.logs.entry(log.to_owned()).or_default();
-            entries.push(message);
-            Ok((entries.len() - 1).to_string())
-        })
-    }
-
-    fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
-        Box::pin(async move {
-            let from = from.parse().unwrap_or(usize::MAX);
-            let state = self.state();
-            let entries = state.logs.get(log).into_iter().flatten().enumerate().skip(from).take(count);
-            Ok(entries.map(|(id, message)| (id.to_string(), message.clone())).collect())
-        })
-    }
-
-    fn listen<'a>(&'a self, _channel: &'a str, _hear: Hear, _joined: Joined) -> Op<'a, ()> {
-        Box::pin(std::future::pending())
     }
 }
 
