@@ -128,36 +128,7 @@ use proc_macro::TokenStream;
 /// # drop((users.of_tenant(Id(1)), users.of_all(1, ""), users.of_tenant_entry(Id(1)), Users::of_all_entry(1)));
 /// ```
 ///
-/// ## `tags("user:{id}", "posts")`
-///
-/// Groups that a value is in by what its arguments are; `cache.invalidate_tags(["user:42"])` makes all values that carry one invalid at
-/// once, however many there are. A tag is a string with its arguments in place, or any expression that is `Display`.
-///
-/// Every argument that a tag names is in the key: whoever has the key has the tags. Tags are made on a miss only, and for a
-/// companion. At most 64 to a value.
-///
-/// ```
-/// # use tiercache::{Cache, cached};
-/// struct User { id: u64, team: String }
-///
-/// #[cached(prefix = "posts", key = (user.id, user.team, page), tags("posts", format!("user:{}", user.id), user.team))]
-/// async fn posts_of(user: &User, page: u64) -> Vec<String> {
-///     vec![format!("post {page} of {}", user.id)]
-/// }
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> tiercache::Result<()> {
-/// # let cache = Cache::builder().build().await?;
-/// # cache.scope(async {
-/// let user = User { id: 42, team: "red".into() };
-/// posts_of(&user, 1).await;
-/// posts_of(&user, 2).await;
-/// cache.invalidate_tags(["user:42"]).await?;
-/// assert_eq!(posts_of_entry(&user, 1).peek().await, None);
-/// assert_eq!(posts_of_entry(&user, 2).peek().await, None);
-/// # Ok(()) }).await
-/// # }
-/// ```
+#[doc = include_str!("tags.md")]
 ///
 /// ## `cache = "prompt"`
 ///

@@ -127,7 +127,14 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
             let unknown = Local::when_dropped(|| cache.forget(digest));
             let (key, bytes, life, tell) = (request.l2_key(), sealed.bytes, terms.ttl, cache.tell_of(region, digest));
             let (message, commit) = (tell.message.clone(), Commit { key, expected: None, bytes, life, tags, tell });
-            let Committed { place, .. } = timed(request, guard.commit(commit)).await?;
+            let place = match timed(request, guard.commit(commit)).await {
+                Ok(Committed { place, .. }) => place,
+                Err(error) => {
+                    // It may hold the older value, and be out of memory for the newer one.
+                    cache.invalidate_in(region, digest).await?;
+                    return Err(error);
+                }
+            };
             cache.inner.note_told(place.as_deref(), &message);
             unknown.cancel();
             cache.fence().supersede(digest, begun.place, |holds| put(entry, holds));

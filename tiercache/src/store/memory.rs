@@ -1,11 +1,13 @@
 //! L2 in memory, for tests.
 
+mod news;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Commit, Committed, Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell, tag_life};
+use super::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 use crate::error::Result;
 use crate::time::now;
 
@@ -84,7 +86,7 @@ impl State {
 
     /// Sees that a tag's stamp, if it has one, is kept for long enough.
     fn keep_tag(&mut self, tag: &str, life: Duration) {
-        let until = Instant::now().checked_add(tag_life(life));
+        let until = now().checked_add(tag_life(life));
         if let Some(entry) = self.entries.get_mut(tag)
             && until.is_none_or(|until| entry.expires.is_some_and(|expires| expires < until))
         {
@@ -218,7 +220,7 @@ impl Store for Memory {
             } else {
                 state.remove(&key);
             }
-            let place = log_id(state.append(tell.log, tell.message));
+            let place = news::log_id(state.append(tell.log, tell.message));
             Ok(Committed { stored: holds, place: Some(place) })
         })
     }
@@ -295,49 +297,6 @@ impl Store for Memory {
     fn shared(&self) -> Option<&dyn Shared> {
         Some(self)
     }
-}
-
-/// It has a log and no bus: other instances hear at their next heartbeat.
-impl Shared for Memory {
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String> {
-        Box::pin(async move {
-            self.remove(keys).await?;
-            self.unstamp(stamps).await?;
-            self.append(&tell.log, tell.message.clone()).await
-        })
-    }
-
-    fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
-        Box::pin(async move {
-            Ok(log_id(self.state().append(log.to_owned(), message)))
-        })
-    }
-
-    fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
-        Box::pin(async move {
-            let from = from.split('-').next().and_then(|from| from.parse().ok()).unwrap_or(u64::MAX);
-            let state = self.state();
-            let entries = state.logs.get(log).into_iter().flat_map(|log| log.range(from..)).take(count);
-            Ok(entries.map(|(place, message)| (log_id(*place), message.clone())).collect())
-        })
-    }
-
-    fn trimmed_to<'a>(&'a self, _log: &'a str) -> Op<'a, Option<String>> {
-        done(None)
-    }
-
-    fn publish<'a>(&'a self, _channel: &'a str, _message: Vec<u8>) -> Op<'a, ()> {
-        done(())
-    }
-
-    fn listen<'a>(&'a self, _channel: &'a str, _hear: Hear, _joined: Joined) -> Op<'a, ()> {
-        Box::pin(std::future::pending())
-    }
-}
-
-/// Spelt as Redis spells it.
-fn log_id(place: u64) -> String {
-    format!("{place}-0")
 }
 
 #[cfg(test)]
