@@ -98,7 +98,11 @@ impl Writing {
             return self.invalidate().await;
         };
         self.request.cache.inner.note_told(place.as_deref(), &message);
-        if stored { self.keep(value, sealed.encoded, until) } else { self.forget() }
+        if stored {
+            self.keep(value, sealed.encoded, until)
+        } else {
+            self.forget()
+        }
         Ok(())
     }
 

@@ -96,7 +96,8 @@ impl<G: Clone + Eq + Hash> Pending<G> {
             return Some(Owed::Group(group.clone(), *serial));
         }
         let keys = queue.keys.iter().take(count);
-        let keys = keys.map(|(digest, (prefix, serial))| (Removed { prefix: prefix.clone(), digest: *digest }, *serial));
+        let keys =
+            keys.map(|(digest, (prefix, serial))| (Removed { prefix: prefix.clone(), digest: *digest }, *serial));
         let keys: Vec<_> = keys.collect();
         (!keys.is_empty()).then_some(Owed::Keys(keys))
     }

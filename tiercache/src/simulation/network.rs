@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::memory::Memory;
-use crate::store::{Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::store::{Commit, Committed, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
 
 use super::plan::{LONGEST_TRIP, happens, up_to};
 use super::world::World;
@@ -120,18 +120,13 @@ const SWAP: &str = "stores in L2 over what it expects";
 const STAMP: &str = "makes stamps";
 
 impl Store for Network {
-    fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading> {
-        let (key, hash, groups) = (key.to_owned(), stamps_key.to_owned(), groups.to_vec());
-        self.call(READ, self.number(&key), |server| async move { server.read(&key, &hash, &groups).await })
+    fn read<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Op<'a, Reading> {
+        let (key, stamps) = (key.to_owned(), stamps.clone());
+        self.call(READ, self.number(&key), |server| async move { server.read(&key, &stamps).await })
     }
 
-    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>> {
-        fastrand::bool().then(|| self.read(key, stamps_key, groups))
-    }
-
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
-        let key = key.to_owned();
-        self.call(SWAP, self.number(&key), move |server| async move { server.write(&key, bytes, life).await })
+    fn read_here<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Option<Op<'a, Reading>> {
+        fastrand::bool().then(|| self.read(key, stamps))
     }
 
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
@@ -140,9 +135,27 @@ impl Store for Network {
         self.call(what, self.number(&key), move |server| async move { server.claim(&key, &lease, life).await })
     }
 
-    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool> {
-        let (key, expected) = (key.to_owned(), expected.to_vec());
-        self.call(SWAP, self.number(&key), move |server| async move { server.swap(&key, &expected, bytes, life).await })
+    fn swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: &'a [u8],
+        bytes: Vec<u8>,
+        life: Duration,
+        tags: &'a [String],
+    ) -> Op<'a, bool> {
+        let (key, expected, tags) = (key.to_owned(), expected.to_vec(), tags.to_vec());
+        self.call(SWAP, self.number(&key), move |server| async move {
+            server.swap(&key, &expected, bytes, life, &tags).await
+        })
+    }
+
+    fn commit(&self, commit: Commit) -> Op<'_, Committed> {
+        let (message, world) = (commit.tell.message.clone(), Arc::clone(&self.world));
+        self.call(SWAP, self.number(&commit.key), move |server| async move {
+            let committed = server.commit(commit).await?;
+            world.publish(&message);
+            Ok(committed)
+        })
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
@@ -160,9 +173,9 @@ impl Store for Network {
         self.call("removes", None, |server| async move { server.remove(&keys).await })
     }
 
-    fn stamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String], fresh: &'a [u64]) -> Op<'a, Vec<u64>> {
-        let (hash, groups, fresh) = (stamps_key.to_owned(), groups.to_vec(), fresh.to_vec());
-        self.call(STAMP, None, |server| async move { server.stamp(&hash, &groups, &fresh).await })
+    fn stamp<'a>(&'a self, stamps: &'a Stamps, fresh: &'a [u64], life: Duration) -> Op<'a, Vec<u64>> {
+        let (stamps, fresh) = (stamps.clone(), fresh.to_vec());
+        self.call(STAMP, None, move |server| async move { server.stamp(&stamps, &fresh, life).await })
     }
 
     fn groups<'a>(&'a self, stamps_key: &'a str) -> Op<'a, Vec<String>> {
@@ -170,9 +183,9 @@ impl Store for Network {
         self.call("lists the stamps", None, |server| async move { server.groups(&hash).await })
     }
 
-    fn unstamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, ()> {
-        let (hash, groups) = (stamps_key.to_owned(), groups.to_vec());
-        self.call("removes stamps", None, |server| async move { server.unstamp(&hash, &groups).await })
+    fn unstamp<'a>(&'a self, stamps: &'a Stamps) -> Op<'a, ()> {
+        let stamps = stamps.clone();
+        self.call("removes stamps", None, |server| async move { server.unstamp(&stamps).await })
     }
 
     fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page> {
@@ -198,19 +211,19 @@ impl Store for Network {
 }
 
 impl Shared for Network {
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String> {
         let number = keys.first().and_then(|key| self.number(key));
-        let (keys, hash, groups) = (keys.to_vec(), stamps.key.clone(), stamps.groups.clone());
+        let (keys, stamps) = (keys.to_vec(), stamps.clone());
         let (log, message, world) = (tell.log.clone(), tell.message.clone(), Arc::clone(&self.world));
         let process = self.process;
         self.call("has told of the removal", number, move |server| async move {
             server.remove(&keys).await?;
-            server.unstamp(&hash, &groups).await?;
+            server.unstamp(&stamps).await?;
             world.note(process, "has removed", number);
             world.gap().await;
-            server.append(&log, message.clone()).await?;
+            let place = server.append(&log, message.clone()).await?;
             world.publish(&message);
-            Ok(())
+            Ok(place)
         })
     }
 
@@ -222,6 +235,19 @@ impl Shared for Network {
     fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
         let (log, from, what) = (log.to_owned(), from.to_owned(), "reads the log");
         self.call(what, None, move |server| async move { server.read_log(&log, &from, count).await })
+    }
+
+    fn trimmed_to<'a>(&'a self, log: &'a str) -> Op<'a, Option<String>> {
+        let log = log.to_owned();
+        self.call("asks where the log begins", None, |server| async move { server.trimmed_to(&log).await })
+    }
+
+    fn publish<'a>(&'a self, _channel: &'a str, message: Vec<u8>) -> Op<'a, ()> {
+        let world = Arc::clone(&self.world);
+        self.call("tries the bus", None, move |_| async move {
+            world.publish(&message);
+            Ok(())
+        })
     }
 
     fn listen<'a>(&'a self, _channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()> {

@@ -14,9 +14,7 @@ impl Shared for Memory {
     }
 
     fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
-        Box::pin(async move {
-            Ok(log_id(self.state().append(log.to_owned(), message)))
-        })
+        Box::pin(async move { Ok(log_id(self.state().append(log.to_owned(), message))) })
     }
 
     fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {

@@ -112,7 +112,12 @@ impl RedisStore {
         for tag in &*tags {
             call.key(tag);
         }
-        call.arg(bytes).arg(millis(life)).arg(millis(tag_life(life))).arg(tell.channel).arg(tell.message).arg(LOG_LENGTH);
+        call.arg(bytes)
+            .arg(millis(life))
+            .arg(millis(tag_life(life)))
+            .arg(tell.channel)
+            .arg(tell.message)
+            .arg(LOG_LENGTH);
         if let Some(expected) = expected {
             call.arg(&*expected);
         }
