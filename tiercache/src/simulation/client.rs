@@ -42,7 +42,7 @@ impl Client {
             sleep(up_to(if fastrand::bool() { 20 } else { 300 })).await;
             let patience = if happens(IMPATIENT) { up_to(40) } else { Duration::MAX };
             // Whoever goes away was promised nothing.
-            let _ = if fastrand::u8(..) % (READS + 1) == 0 {
+            let _ = if fastrand::u8(..=READS) == 0 {
                 timeout(patience, self.write()).await
             } else {
                 timeout(patience, self.read(self.hot())).await
