@@ -11,11 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::memory::Memory;
 use crate::store::{Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
 
-use super::plan::{LONGEST_TRIP, happens, up_to};
+use super::plan::{L2_DEADLINE, LONGEST_TRIP, happens, up_to};
 use super::world::World;
 
 /// Between a removal and the news of it, in a cluster.
-const LONGEST_GAP: u64 = 25;
+const LONGEST_GAP: u64 = 70;
 
 /// The server as one instance sees it.
 pub(super) struct Network {
@@ -111,7 +111,7 @@ impl Network {
 
 impl Fate {
     fn trip(self) -> Duration {
-        if self == Self::Late { Duration::from_millis(60) + up_to(3_000) } else { up_to(LONGEST_TRIP) }
+        if self == Self::Late { L2_DEADLINE + up_to(3_000) } else { up_to(LONGEST_TRIP) }
     }
 }
 
