@@ -1,7 +1,7 @@
 //! `cargo xtask mutate`: breaks the rules of coherence one by one, and demands that a check notices each.
 //!
-//! A check that never failed proves nothing. The sources are changed in a copy below the target directory, never where they are. `MUTATION=fence` tries those
-//! whose rule says so only.
+//! A check that never failed proves nothing. The sources are changed in a copy below the target directory, never where they
+//! are. `MUTATION=fence` tries only those whose rule says so.
 
 mod table;
 

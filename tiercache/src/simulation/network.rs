@@ -201,15 +201,15 @@ impl Shared for Network {
     fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
         let number = keys.first().and_then(|key| self.number(key));
         let (keys, hash, groups) = (keys.to_vec(), stamps.key.clone(), stamps.groups.clone());
-        let (log, message, world) = (tell.log.clone(), tell.message.clone(), Arc::clone(&self.world));
-        let process = self.process;
+        let (log, channel, message) = (tell.log.clone(), tell.channel.clone(), tell.message.clone());
+        let (world, process) = (Arc::clone(&self.world), self.process);
         self.call("has told of the removal", number, move |server| async move {
             server.remove(&keys).await?;
             server.unstamp(&hash, &groups).await?;
             world.note(process, "has removed", number);
             world.gap().await;
             server.append(&log, message.clone()).await?;
-            world.publish(&message);
+            world.publish(&channel, &message);
             Ok(())
         })
     }
@@ -224,14 +224,14 @@ impl Shared for Network {
         self.call(what, None, move |server| async move { server.read_log(&log, &from, count).await })
     }
 
-    fn listen<'a>(&'a self, _channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()> {
+    fn listen<'a>(&'a self, channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()> {
         Box::pin(async move {
             sleep(up_to(LONGEST_TRIP)).await;
             if self.is_cut() {
                 return Err(Error::new(ErrorKind::Unavailable, "the bus is not reached"));
             }
             let (inbox, mut messages) = mpsc::unbounded_channel();
-            self.world.slot(self.slot).inbox = Some(inbox);
+            self.world.slot(self.slot).inbox = Some((channel.to_owned(), inbox));
             sleep(up_to(LONGEST_TRIP)).await;
             joined();
             while let Some(message) = messages.recv().await {
@@ -252,10 +252,11 @@ impl World {
     }
 
     /// To each subscriber by itself: in any order, or not at all.
-    fn publish(&self, message: &[u8]) {
+    fn publish(&self, channel: &str, message: &[u8]) {
         for slot in 0..self.slots() {
             let cut = self.now() < self.slot(slot).cut_until;
-            if let Some(inbox) = self.slot(slot).inbox.clone()
+            if let Some((joined, inbox)) = self.slot(slot).inbox.clone()
+                && joined == channel
                 && !cut
                 && !happens(self.plan.unheard)
             {

@@ -70,9 +70,9 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
             world.note(process, \"has removed\", number);
             world.gap().await;
             server.append(&log, message.clone()).await?;
-            world.publish(&message);",
+            world.publish(&channel, &message);",
         "server.append(&log, message.clone()).await?;
-            world.publish(&message);
+            world.publish(&channel, &message);
             world.gap().await;
             world.note(process, \"has removed\", number);
             server.remove(&keys).await?;
