@@ -119,6 +119,12 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         "FLOOR.get().is_none_or(|floor| own > floor || own <= floor)",
     ),
     simulated(
+        "Inside a load nothing from before its lease is used",
+        READ,
+        "inside(Proof::now(), body)",
+        "inside(begun.proved, body)",
+    ),
+    simulated(
         "Inside a load heartbeats prove nothing",
         FRESHNESS,
         "is_above_floor(own) && (pulse.vouches(latest, now)",
