@@ -47,11 +47,11 @@ impl Proof {
     #[cfg(feature = "test-util")]
     pub(crate) fn at(#[allow(unused_variables, reason = "used by the simulation only")] now: Moment) -> Self {
         use std::sync::OnceLock;
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
         #[cfg(test)]
         if simulated::is_on() {
             return Self(now.0);
         }
-        static ORIGIN: OnceLock<Instant> = OnceLock::new();
         Self(u64::try_from(ORIGIN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 

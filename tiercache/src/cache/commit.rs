@@ -99,9 +99,9 @@ impl Writing {
         };
         self.request.cache.inner.note_told(place.as_deref(), &message);
         if stored {
-            self.keep(value, sealed.encoded, until)
+            self.keep(value, sealed.encoded, until);
         } else {
-            self.forget()
+            self.forget();
         }
         Ok(())
     }

@@ -131,7 +131,7 @@ impl Patience {
 
     fn meet(&mut self, holder: Option<u64>) {
         if self.holder.is_some() && holder.is_some() && self.holder != holder && !self.has_changed {
-            self.until = Instant::now() + LEASE_TTL;
+            self.until = now() + LEASE_TTL;
             self.has_changed = true;
         }
         self.holder = holder.or(self.holder);

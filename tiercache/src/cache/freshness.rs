@@ -94,7 +94,7 @@ fn is_above_floor(own: Proof) -> bool {
     FLOOR.get().is_none_or(|floor| own > floor)
 }
 
-/// Runs a body inside a load that began at `begun`.
+/// Runs a body that begins at `begun`, once its load has the lease: the removals that do not void it came before that.
 pub(super) async fn inside<F: Future>(begun: Proof, mut body: Pin<&mut F>) -> F::Output {
     poll_fn(|cx| {
         let _inside = Inside { before: FLOOR.replace(Some(begun)) };

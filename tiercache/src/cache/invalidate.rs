@@ -141,7 +141,7 @@ impl Cache {
 }
 
 /// What is to be removed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Removal {
     Keys(Vec<Removed>),
     /// The prefixes that a pattern covers.

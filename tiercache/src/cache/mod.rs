@@ -165,6 +165,12 @@ impl Cache {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
+    /// Whether L2 is left alone, as it has failed.
+    #[cfg(all(test, feature = "test-util"))]
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.inner.l2.as_ref().is_some_and(Guard::is_open)
+    }
+
     /// The region of `spec`.
     pub(crate) fn region(&self, spec: &Spec<'_>) -> Arc<Region> {
         self.inner.regions.get(spec)

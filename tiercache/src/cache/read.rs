@@ -233,7 +233,9 @@ where
     let counters = &request.region.counters;
     let place = request.cache.place_of_load().await;
     let started = Instant::now();
-    let output = inside(begun.proved, body).await;
+    // From here on, not from the begin: what was proved between that and the lease may have been removed before the lease was
+    // there, and then nothing voids it.
+    let output = inside(Proof::now(), body).await;
     let load_time = started.elapsed();
     drop(place);
     counters.time(Timed::Load, load_time);

@@ -13,7 +13,7 @@
 //! that is free, as nothing is there. A log that was deleted or evicted alone looks the same, and makes the namespace cold once: that is the
 //! price. A log that was trimmed is told apart before it comes to this (see `watch`): nothing is lost then.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -121,9 +121,9 @@ impl History {
         let there: HashMap<Id, &[u8]> = log.iter().map(|(id, message)| (*id, message.as_slice())).collect();
         let (kept, gone): (Vec<_>, Vec<_>) =
             self.entries.iter().partition(|(id, note)| there.get(id).is_some_and(|message| **message == *note.message));
-        let mut lost: HashSet<News> = gone.iter().flat_map(|(_, note)| atoms(&note.message)).collect();
+        let mut lost: BTreeSet<News> = gone.iter().flat_map(|(_, note)| atoms(&note.message)).collect();
         if !kept.iter().any(|(_, note)| note.seen) {
-            lost = HashSet::from([everything()]);
+            lost = BTreeSet::from([everything()]);
         }
         let newest = self.entries.keys().next_back();
         let since = log.iter().filter(|(id, _)| newest.is_some_and(|newest| id > newest));
@@ -181,7 +181,7 @@ fn atoms(message: &[u8]) -> Vec<News> {
 }
 
 /// The keys together, as they go in one round trip.
-fn merge(atoms: HashSet<News>) -> Vec<News> {
+fn merge(atoms: BTreeSet<News>) -> Vec<News> {
     let (mut keys, mut merged) = (Vec::new(), Vec::new());
     for atom in atoms {
         match atom {

@@ -19,14 +19,14 @@ const GROUPS: u8 = 2;
 const PATTERN: u8 = 3;
 
 /// A key that was removed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Removed {
     pub(crate) prefix: String,
     pub(crate) digest: Digest,
 }
 
 /// What was invalidated.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum News {
     /// Nothing: a place in the log, or a trial of the bus. The nonce tells it from all others.
     Anchor(u64),

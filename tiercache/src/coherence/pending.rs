@@ -3,8 +3,7 @@
 //! It is kept until L2 has been told, however long that takes; meanwhile nobody here believes what L2 says of it. The number is bounded: of
 //! too many single things, everything is made.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,8 +25,8 @@ pub(crate) struct Pending<G> {
 
 struct Queue<G> {
     /// Digests, with their prefixes and the serial number of the newest invalidation of each.
-    keys: HashMap<Digest, (String, u64)>,
-    groups: HashMap<G, u64>,
+    keys: BTreeMap<Digest, (String, u64)>,
+    groups: BTreeMap<G, u64>,
     serial: u64,
 }
 
@@ -38,9 +37,9 @@ pub(crate) enum Owed<G> {
     Group(G, u64),
 }
 
-impl<G: Clone + Eq + Hash> Pending<G> {
+impl<G: Clone + Ord> Pending<G> {
     pub(crate) fn new() -> Self {
-        let queue = Queue { keys: HashMap::new(), groups: HashMap::new(), serial: 0 };
+        let queue = Queue { keys: BTreeMap::new(), groups: BTreeMap::new(), serial: 0 };
         Self { any: AtomicBool::new(false), queue: Mutex::new(queue) }
     }
 
@@ -129,14 +128,14 @@ impl<G: Clone + Eq + Hash> Pending<G> {
     }
 }
 
-impl<G: Clone + Eq + Hash> Queue<G> {
+impl<G: Clone + Ord> Queue<G> {
     fn next(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
 
     fn turn_into(&mut self, everything: &G) {
-        self.keys = HashMap::new();
+        self.keys = BTreeMap::new();
         self.groups.clear();
         let serial = self.next();
         self.groups.insert(everything.clone(), serial);
@@ -145,6 +144,8 @@ impl<G: Clone + Eq + Hash> Queue<G> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use proptest::prelude::*;
 
     use super::*;

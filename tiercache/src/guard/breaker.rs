@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::time::now;
 
 /// What an answer says of the server itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +135,7 @@ impl Breaker {
         if *phase != Phase::Closed {
             return;
         }
-        self.said().opened(&cause, Instant::now());
+        self.said().opened(&cause, now());
         *phase = Phase::Open(cause);
         self.open.store(true, Relaxed);
         self.opened.fetch_add(1, Relaxed);
@@ -170,7 +171,7 @@ impl Breaker {
                     && refuses(&cause)
                     && !refuses(before)
                 {
-                    self.said().opened(&cause, Instant::now());
+                    self.said().opened(&cause, now());
                 }
                 *phase = Phase::Open(cause);
             }

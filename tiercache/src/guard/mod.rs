@@ -20,7 +20,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) use breaker::{Phase, refuses};
 pub(crate) use io::Io;
@@ -38,6 +38,7 @@ use run::late;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Commit, Committed, Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::time::now;
 
 /// L2, guarded. Cheap to clone.
 #[derive(Clone)]
@@ -94,7 +95,7 @@ impl Guard {
     pub(crate) async fn read(&self, key: Arc<str>, stamps: Stamps) -> Result<Reading> {
         self.admit()?;
         let Limits { deadline, mut retries, .. } = self.inner.limits;
-        let begun = Instant::now();
+        let begun = now();
         if let Some(read) = self.inner.store.read_here(&key, &stamps) {
             let result = self.inner.reads.keep(read).await.unwrap_or_else(|| Err(late(deadline)));
             if retries == 0 || !matches!(&result, Err(error) if may_pass(error.kind())) {
@@ -108,7 +109,7 @@ impl Guard {
             let (key, stamps) = (Arc::clone(&key), stamps.clone());
             async move { store.read(&key, &stamps).await }
         };
-        self.repeated(deadline.saturating_sub(begun.elapsed()), retries, read).await
+        self.repeated(deadline.saturating_sub(now().saturating_duration_since(begun)), retries, read).await
     }
 
     /// See [`Store::commit`]. Once begun it goes on, also when the caller is dropped. Not repeated: an attempt that seems lost may be carried

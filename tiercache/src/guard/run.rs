@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Guard;
 use super::repeat::repeat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
+use crate::time::now;
 
 impl Guard {
     /// Whether L2 may be asked now.
@@ -32,9 +33,9 @@ impl Guard {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         self.admit()?;
-        self.inner.writes.admit(Instant::now)?;
+        self.inner.writes.admit(now)?;
         let written = self.run(op).await;
-        self.inner.writes.note(&written, Instant::now);
+        self.inner.writes.note(&written, now);
         written
     }
 

@@ -42,7 +42,7 @@ impl Client {
             sleep(up_to(if fastrand::bool() { 20 } else { 300 })).await;
             let patience = if happens(IMPATIENT) { up_to(40) } else { Duration::MAX };
             // Whoever goes away was promised nothing.
-            let _ = if fastrand::u8(..) % (READS + 1) == 0 {
+            let _ = if fastrand::u8(..=READS) == 0 {
                 timeout(patience, self.write()).await
             } else {
                 timeout(patience, self.read(self.hot())).await
@@ -52,8 +52,10 @@ impl Client {
 
     async fn read(&self, key: usize) {
         let begun = self.world.history().begin_read(self.world.now(), self.number, self.started, key);
+        let cut_at_begin = self.cache.is_cut_off();
         let seen = if key == OUTER { self.outer().await } else { self.cached(key).await };
-        let cut = self.world.slot(self.slot).failed.is_some_and(|failed| failed >= begun.at);
+        let failed = self.world.slot(self.slot).failed.is_some_and(|failed| failed >= begun.at);
+        let cut = failed || cut_at_begin || self.cache.is_cut_off();
         self.world.history().end_read(self.world.now(), begun, seen, cut);
         self.world.end_if_broken();
     }

@@ -11,11 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::memory::Memory;
 use crate::store::{Commit, Committed, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
 
-use super::plan::{LONGEST_TRIP, happens, up_to};
+use super::plan::{L2_DEADLINE, LONGEST_TRIP, happens, up_to};
 use super::world::World;
 
 /// Between a removal and the news of it, in a cluster.
-const LONGEST_GAP: u64 = 25;
+const LONGEST_GAP: u64 = 70;
 
 /// The server as one instance sees it.
 pub(super) struct Network {
@@ -111,7 +111,7 @@ impl Network {
 
 impl Fate {
     fn trip(self) -> Duration {
-        if self == Self::Late { Duration::from_millis(60) + up_to(3_000) } else { up_to(LONGEST_TRIP) }
+        if self == Self::Late { L2_DEADLINE + up_to(3_000) } else { up_to(LONGEST_TRIP) }
     }
 }
 
@@ -150,10 +150,11 @@ impl Store for Network {
     }
 
     fn commit(&self, commit: Commit) -> Op<'_, Committed> {
-        let (message, world) = (commit.tell.message.clone(), Arc::clone(&self.world));
+        let (channel, message) = (commit.tell.channel.clone(), commit.tell.message.clone());
+        let world = Arc::clone(&self.world);
         self.call(SWAP, self.number(&commit.key), move |server| async move {
             let committed = server.commit(commit).await?;
-            world.publish(&message);
+            world.publish(&channel, &message);
             Ok(committed)
         })
     }
@@ -214,15 +215,15 @@ impl Shared for Network {
     fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String> {
         let number = keys.first().and_then(|key| self.number(key));
         let (keys, stamps) = (keys.to_vec(), stamps.clone());
-        let (log, message, world) = (tell.log.clone(), tell.message.clone(), Arc::clone(&self.world));
-        let process = self.process;
+        let (log, channel, message) = (tell.log.clone(), tell.channel.clone(), tell.message.clone());
+        let (world, process) = (Arc::clone(&self.world), self.process);
         self.call("has told of the removal", number, move |server| async move {
             server.remove(&keys).await?;
             server.unstamp(&stamps).await?;
             world.note(process, "has removed", number);
             world.gap().await;
             let place = server.append(&log, message.clone()).await?;
-            world.publish(&message);
+            world.publish(&channel, &message);
             Ok(place)
         })
     }
@@ -242,22 +243,22 @@ impl Shared for Network {
         self.call("asks where the log begins", None, |server| async move { server.trimmed_to(&log).await })
     }
 
-    fn publish<'a>(&'a self, _channel: &'a str, message: Vec<u8>) -> Op<'a, ()> {
-        let world = Arc::clone(&self.world);
+    fn publish<'a>(&'a self, channel: &'a str, message: Vec<u8>) -> Op<'a, ()> {
+        let (world, channel) = (Arc::clone(&self.world), channel.to_owned());
         self.call("tries the bus", None, move |_| async move {
-            world.publish(&message);
+            world.publish(&channel, &message);
             Ok(())
         })
     }
 
-    fn listen<'a>(&'a self, _channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()> {
+    fn listen<'a>(&'a self, channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()> {
         Box::pin(async move {
             sleep(up_to(LONGEST_TRIP)).await;
             if self.is_cut() {
                 return Err(Error::new(ErrorKind::Unavailable, "the bus is not reached"));
             }
             let (inbox, mut messages) = mpsc::unbounded_channel();
-            self.world.slot(self.slot).inbox = Some(inbox);
+            self.world.slot(self.slot).inbox = Some((channel.to_owned(), inbox));
             sleep(up_to(LONGEST_TRIP)).await;
             joined();
             while let Some(message) = messages.recv().await {
@@ -278,10 +279,11 @@ impl World {
     }
 
     /// To each subscriber by itself: in any order, or not at all.
-    fn publish(&self, message: &[u8]) {
+    fn publish(&self, channel: &str, message: &[u8]) {
         for slot in 0..self.slots() {
             let cut = self.now() < self.slot(slot).cut_until;
-            if let Some(inbox) = self.slot(slot).inbox.clone()
+            if let Some((joined, inbox)) = self.slot(slot).inbox.clone()
+                && joined == channel
                 && !cut
                 && !happens(self.plan.unheard)
             {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 /// Short, so that a run holds many of them.
-pub(super) const MAX_STALENESS: Duration = Duration::from_millis(1_000);
-pub(super) const DEGRADED_L1_TTL: Duration = Duration::from_millis(4_000);
-pub(super) const L2_DEADLINE: Duration = Duration::from_millis(50);
+pub(super) const MAX_STALENESS: Duration = Duration::from_secs(1);
+pub(super) const DEGRADED_L1_TTL: Duration = Duration::from_secs(4);
+pub(super) const L2_DEADLINE: Duration = Duration::from_millis(100);
 /// The longest that a message of the bus, or either half of an exchange with the server, takes when nothing is wrong.
 pub(super) const LONGEST_TRIP: u64 = 12;
 

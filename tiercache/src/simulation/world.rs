@@ -44,8 +44,8 @@ pub(super) struct World {
 pub(super) struct Slot {
     process: Option<Arc<Process>>,
     pub(super) number: u32,
-    /// It hears the bus here.
-    pub(super) inbox: Option<UnboundedSender<Vec<u8>>>,
+    /// The channel of the bus that it listens to, and where it hears it.
+    pub(super) inbox: Option<(String, UnboundedSender<Vec<u8>>)>,
     /// Nothing comes through until then.
     pub(super) cut_until: Time,
     /// When a read of L2 failed last.

@@ -70,9 +70,9 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
             world.note(process, \"has removed\", number);
             world.gap().await;
             server.append(&log, message.clone()).await?;
-            world.publish(&message);",
+            world.publish(&channel, &message);",
         "server.append(&log, message.clone()).await?;
-            world.publish(&message);
+            world.publish(&channel, &message);
             world.gap().await;
             world.note(process, \"has removed\", number);
             server.remove(&keys).await?;
@@ -117,6 +117,12 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         FRESHNESS,
         "FLOOR.get().is_none_or(|floor| own > floor)",
         "FLOOR.get().is_none_or(|floor| own > floor || own <= floor)",
+    ),
+    simulated(
+        "Inside a load nothing from before its lease is used",
+        READ,
+        "inside(Proof::now(), body)",
+        "inside(begun.proved, body)",
     ),
     simulated(
         "Inside a load heartbeats prove nothing",
