@@ -25,13 +25,17 @@ enum Fault {
     LoseConnections,
     Flush,
     EvictStamps,
+    EvictTags,
     LoseLog,
     Restart,
     /// An instance stands still for longer than the bound.
     Pause,
 }
 
-const DECK: [Fault; 10] = [
+/// Removes the keys that a pattern covers.
+const EVICT: &str = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
+
+const DECK: [Fault; 11] = [
     Fault::LoseBus,
     Fault::LoseBus,
     Fault::LoseConnections,
@@ -40,6 +44,7 @@ const DECK: [Fault; 10] = [
     Fault::Flush,
     Fault::EvictStamps,
     Fault::Pause,
+    Fault::EvictTags,
     Fault::LoseLog,
     Fault::Restart,
 ];
@@ -97,9 +102,10 @@ fn command(fault: Fault, random: &mut Rng) -> Cmd {
         Fault::LoseConnections => ("CLIENT", vec!["KILL".into(), "TYPE".into(), "normal".into()]),
         Fault::EvictStamps if random.bool() => ("DEL", vec![of_ours("groups")]),
         Fault::EvictStamps => {
-            let fields = ["n", "p:plain", "p:inner", "p:outer", "p:tree", "p:tree:leaf"];
+            let fields = ["n", "p:plain", "p:tagged", "p:inner", "p:outer", "p:tree", "p:tree:leaf"];
             ("HDEL", vec![of_ours("groups"), fields[random.usize(..fields.len())].into()])
         }
+        Fault::EvictTags => ("EVAL", vec![EVICT.into(), "0".into(), of_ours("tag:*")]),
         Fault::LoseLog => ("DEL", vec![of_ours("log")]),
         Fault::Flush | Fault::Restart | Fault::Pause => ("FLUSHALL", Vec::new()),
     };

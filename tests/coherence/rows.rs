@@ -27,7 +27,7 @@ fn database() -> MultiplexedConnection {
 }
 
 /// Commits a new version of a row.
-pub(crate) async fn commit(row: u32) -> u64 {
+async fn commit(row: u32) -> u64 {
     redis::cmd("HINCRBY").arg(TABLE).arg(row).arg(1).query_async(&mut database()).await.expect("the database is up")
 }
 
@@ -52,6 +52,11 @@ async fn dawdle(row: u32) {
 
 #[cached(prefix = "plain")]
 async fn plain(row: u32) -> u64 {
+    select(row).await
+}
+
+#[cached(prefix = "tagged", tags("row:{row}", "rows"))]
+async fn tagged(row: u32) -> u64 {
     select(row).await
 }
 
@@ -81,7 +86,8 @@ async fn branch(row: u32) -> u64 {
 /// Calls one of the functions that a row is behind.
 pub(crate) async fn read(row: u32, through: bool) -> u64 {
     match (row % 10, through) {
-        (0..5, _) => plain(row).await,
+        (0..4, _) => plain(row).await,
+        (4, _) => tagged(row).await,
         (5..9, false) => inner(row).await,
         (5..9, true) => outer(row).await,
         (_, false) => leaf(row).await,
@@ -89,10 +95,22 @@ pub(crate) async fn read(row: u32, through: bool) -> u64 {
     }
 }
 
-/// Invalidates whatever was computed from a row.
-pub(crate) async fn invalidate(cache: &Cache, row: u32) -> Result<()> {
+/// Commits a new version of a row, and tells the cache: of some rows by the value itself, of the others by invalidating whatever was
+/// computed from them.
+pub(crate) async fn write(cache: &Cache, row: u32) -> (u64, Result<()>) {
+    if row % 10 == 3 {
+        let write = plain_entry(row).begin_write().await.expect("a cache is current");
+        let version = commit(row).await;
+        return (version, write.commit(version).await);
+    }
+    let version = commit(row).await;
+    (version, invalidate(cache, row).await)
+}
+
+async fn invalidate(cache: &Cache, row: u32) -> Result<()> {
     match row % 10 {
-        0..5 => plain_entry(row).invalidate().await,
+        0..4 => plain_entry(row).invalidate().await,
+        4 => cache.invalidate_tags([format!("row:{row}")]).await,
         5..9 => {
             inner_entry(row).invalidate().await?;
             outer_entry(row).invalidate().await

@@ -125,12 +125,11 @@ impl Task {
 
     async fn write(&mut self, row: u32) {
         let begin = nanos();
-        let version = rows::commit(row).await;
-        let invalidated = match self.random.u32(..1_000) {
-            0 => self.cache.clear().await,
-            _ => rows::invalidate(&self.cache, row).await,
-        };
-        let end = invalidated.is_ok().then(nanos);
+        let (version, mut told) = rows::write(&self.cache, row).await;
+        if self.random.u32(..1_000) == 0 {
+            told = self.cache.clear().await;
+        }
+        let end = told.is_ok().then(nanos);
         self.journal.note(Record::Write { key: row, version, begin, end });
     }
 }
