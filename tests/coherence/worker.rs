@@ -56,16 +56,18 @@ pub(crate) async fn run(instance: usize) {
     cache.close().await.unwrap_or(());
 }
 
-/// Notes when L2 failed.
+/// Notes when L2 failed, or was left alone because it had.
 async fn look(cache: Cache, mut journal: Journal, until: u64) {
-    let (mut known, mut begin) = (0, nanos());
+    let (mut known, mut was_open, mut begin) = (0, false, nanos());
     while begin < until {
         sleep(LOOK).await;
-        let (errors, end) = (cache.stats().l2_errors.values().sum::<u64>(), nanos());
-        if errors > known && end - begin < PAUSED {
+        let stats = cache.stats();
+        let (errors, end) = (stats.l2_errors.values().sum::<u64>(), nanos());
+        if stats.l2.is_open || was_open || (errors > known && end - begin < PAUSED) {
+            let begin = begin.max(end - PAUSED);
             journal.note(Record::CutOff { begin, end });
         }
-        (known, begin) = (errors, end);
+        (known, was_open, begin) = (errors, stats.l2.is_open, end);
     }
     journal.finish();
 }

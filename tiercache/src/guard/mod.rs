@@ -99,7 +99,7 @@ impl Guard {
         if let Some(read) = self.inner.store.read_here(&key, &stamps) {
             let result = self.inner.reads.keep(read).await.unwrap_or_else(|| Err(late(deadline)));
             if retries == 0 || !matches!(&result, Err(error) if may_pass(error.kind())) {
-                return self.noted(result);
+                return self.noted(begun, result);
             }
             // The first repeat: most likely over a new connection.
             retries -= 1;

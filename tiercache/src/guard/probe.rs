@@ -10,6 +10,7 @@ use super::pause::Pauses;
 use super::run::{closed, late};
 use crate::error::Result;
 use crate::stats::L2Counts;
+use crate::time::now;
 
 /// Between the begins of two probes: as "recovers within about 2 s" asks for.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -36,6 +37,7 @@ impl Guard {
     /// What was done about trouble so far.
     pub(crate) fn counts(&self) -> L2Counts {
         L2Counts {
+            is_open: self.is_open(),
             breaker_opened: self.inner.breaker.opened(),
             retries: self.inner.repeats.load(Relaxed),
             writes_skipped: self.inner.writes.skipped(),
@@ -65,10 +67,11 @@ impl Guard {
         self.inner.store.renew();
         let within = self.inner.limits.deadline + CONNECTING;
         let store = Arc::clone(&self.inner.store);
+        let begun = now();
         let task = self.inner.io.spawn(async move {
             tokio::time::timeout(within, store.ping()).await.unwrap_or_else(|_| Err(late(within)))
         });
-        self.noted(task.await.unwrap_or_else(|_| Err(closed())))
+        self.noted(begun, task.await.unwrap_or_else(|_| Err(closed())))
     }
 
     /// Closes the breaker if all went well; else it stays open.

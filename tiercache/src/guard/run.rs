@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Guard;
 use super::repeat::repeat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::Store;
 use crate::time::now;
+
+/// How much later than at its deadline an operation ends in a process that runs, however busy it is.
+const OVERSLEPT: Duration = Duration::from_millis(500);
 
 impl Guard {
     /// Whether L2 may be asked now.
@@ -82,7 +85,9 @@ impl Guard {
     where
         T: Send + 'static,
     {
-        self.noted(self.on_thread(within, op).await)
+        let begun = now();
+        let result = self.on_thread(within, op).await;
+        self.noted(begun, result)
     }
 
     /// Runs `op` on the cache's own thread.
@@ -98,9 +103,13 @@ impl Guard {
         task.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Counts a failure, and lets the breaker judge.
-    pub(super) fn noted<T>(&self, result: Result<T>) -> Result<T> {
-        self.inner.breaker.note(&result);
+    /// Counts the failure of what was begun at `begun`, and lets the breaker judge. A deadline that was missed by far says that this
+    /// process stood still, and nothing of L2.
+    pub(super) fn noted<T>(&self, begun: Instant, result: Result<T>) -> Result<T> {
+        let took = now().saturating_duration_since(begun);
+        if !overslept(&result, took, self.inner.limits.deadline) {
+            self.inner.breaker.note(&result);
+        }
         self.counted(result)
     }
 
@@ -113,10 +122,30 @@ impl Guard {
     }
 }
 
+fn overslept<T>(result: &Result<T>, took: Duration, deadline: Duration) -> bool {
+    matches!(result, Err(error) if error.kind() == ErrorKind::Timeout) && took >= deadline + OVERSLEPT
+}
+
 pub(super) fn late(deadline: Duration) -> Error {
     Error::new(ErrorKind::Timeout, format!("L2 did not answer within {deadline:?}"))
 }
 
 pub(super) fn closed() -> Error {
     Error::new(ErrorKind::NotInstalled, "the cache is closed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_deadline_missed_by_far_says_nothing_of_l2() {
+        let deadline = Duration::from_millis(100);
+        let (timeout, lost) = (ErrorKind::Timeout, ErrorKind::Unavailable);
+        for (kind, took, expected) in [(timeout, 101, false), (timeout, 3_000, true), (lost, 3_000, false)] {
+            let failed: Result<()> = Err(Error::new(kind, "trouble"));
+            assert_eq!(overslept(&failed, Duration::from_millis(took), deadline), expected, "{kind:?} after {took} ms");
+        }
+        assert!(!overslept(&Ok(()), Duration::from_secs(3), deadline), "an answer is an answer");
+    }
 }

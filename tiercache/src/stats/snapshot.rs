@@ -36,6 +36,8 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct L2Counts {
+    /// Whether it is left alone now, as it has failed.
+    pub is_open: bool,
     /// Times that it had failed so often that it was not asked any more for a while.
     pub breaker_opened: u64,
     /// Operations that were repeated.
