@@ -34,6 +34,7 @@
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
+//! - [`guide::redis`]: one server, Sentinel or Cluster; TLS, permissions, memory, and what is stored.
 //!
 //! # Concurrent calls on the same key
 //!
@@ -106,6 +107,10 @@ pub mod guide {
     /// Which of key, prefix and namespace to invalidate, when, and what is promised then.
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/invalidation.md"))]
     pub mod invalidation {}
+
+    /// Redis as L2: one server, Sentinel, Cluster; TLS, permissions, memory, and what is stored.
+    #[cfg_attr(feature = "redis", doc = include_str!("../docs/redis.md"))]
+    pub mod redis {}
 }
 
 /// The examples of the README run as doc tests.

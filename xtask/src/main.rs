@@ -7,6 +7,7 @@ mod metadata;
 mod msrv;
 mod redis;
 mod run;
+mod servers;
 mod test;
 
 use std::process::ExitCode;
@@ -15,11 +16,12 @@ use run::Result;
 
 type Command = (&'static str, &'static str, fn() -> Result);
 
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 6] = [
     ("test", "run every test and example of the workspace; finds or installs redis-server", test::run),
     ("lint", "check format, clippy, docs, dependencies, features one by one, the minimal Rust", lint::run),
     ("audit", "check the dependencies against the advisory database, which it fetches", lint::audit),
     ("fuzz", "build the fuzz targets and run each for a short time", fuzz::run),
+    ("servers", "start a Redis server, a cluster and a sentinel group; Ctrl-C ends them", servers::run),
     ("help", "show this list", help),
 ];
 
@@ -52,7 +54,7 @@ fn help() -> Result {
 }
 
 fn list() -> String {
-    let lines = COMMANDS.iter().map(|(name, what, _)| format!("  cargo xtask {name:<6} {what}"));
+    let lines = COMMANDS.iter().map(|(name, what, _)| format!("  cargo xtask {name:<7} {what}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -7,14 +7,14 @@ use redis::{
     Value, cmd, pipe,
 };
 
-use super::Redis;
 use super::connection::{Connection, Exchange};
 use super::news::Bus;
+use super::server::Server;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 
 /// Keys a page of `SCAN` looks at.
-const SCAN_COUNT: usize = 512;
+pub(super) const SCAN_COUNT: usize = 512;
 
 /// Scripts go by their hash; a server that does not know one is sent it.
 pub(super) struct Scripts {
@@ -39,9 +39,9 @@ impl Scripts {
     }
 }
 
-pub(crate) struct RedisStore {
+pub(super) struct RedisStore {
     connection: Connection,
-    address: String,
+    name: String,
     pub(super) scripts: Scripts,
     pub(super) bus: Bus,
 }
@@ -50,18 +50,16 @@ impl RedisStore {
     /// # Errors
     ///
     /// `ErrorKind::Config` if the settings cannot be used.
-    pub(crate) fn new(redis: &Redis) -> Result<Self> {
-        let connection = Connection::new(redis.client.clone(), redis.connect_timeout);
-        let address = redis.info().addr().to_string();
-        Ok(Self { connection, address, scripts: Scripts::new(), bus: Bus::new(redis)? })
+    pub(super) fn new(server: Server, connect_timeout: Duration, name: String) -> Result<Self> {
+        let bus = Bus::new(&server, connect_timeout)?;
+        Ok(Self { connection: Connection::new(server, connect_timeout), name, scripts: Scripts::new(), bus })
     }
 
     pub(super) async fn one<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         let mut exchange = self.connection.begin().await?;
-        let result = exchange.connection.send_packed_command(command).await;
+        let result = exchange.connection.send_packed_command(command).await.and_then(Value::extract_error);
         exchange.ended(result.as_ref().err());
-        let value = result.and_then(Value::extract_error).map_err(translate)?;
-        convert(value)
+        convert(result.map_err(translate)?)
     }
 
     async fn read(&self, key: &str, stamps: &Stamps) -> Result<Reading> {
@@ -231,17 +229,17 @@ impl Store for RedisStore {
     }
 
     fn describe(&self) -> String {
-        format!("redis ({})", self.address)
+        format!("redis ({})", self.name)
     }
 }
 
 /// `PX` takes at least 1, and so much that the moment it leads to fits an `i64`.
-fn millis(life: Duration) -> u64 {
+pub(super) fn millis(life: Duration) -> u64 {
     u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 2)
 }
 
 /// `PTTL` answers -1 for a key without a life, -2 for none: the key lapsed after the `GET`.
-fn remaining_life(pttl: &Value) -> Option<Duration> {
+pub(super) fn remaining_life(pttl: &Value) -> Option<Duration> {
     match pttl {
         Value::Int(-1) => None,
         Value::Int(millis) => Some(Duration::from_millis(u64::try_from(*millis).unwrap_or(0))),
@@ -250,7 +248,7 @@ fn remaining_life(pttl: &Value) -> Option<Duration> {
 }
 
 /// The glob characters of `MATCH`, taken literally.
-fn escape(start: &str) -> String {
+pub(super) fn escape(start: &str) -> String {
     let mut escaped = String::with_capacity(start.len());
     for character in start.chars() {
         if matches!(character, '*' | '?' | '[' | ']' | '\\') {
@@ -261,7 +259,7 @@ fn escape(start: &str) -> String {
     escaped
 }
 
-fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
+pub(super) fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
     T::from_redis_value(value).map_err(|error| {
         Error::new(ErrorKind::Protocol, "Redis answered with something else than asked for").with_source(error)
     })
