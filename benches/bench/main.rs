@@ -20,6 +20,7 @@ mod miss;
 mod profile;
 mod server;
 mod subject;
+mod tags;
 mod threads;
 
 use std::error::Error;
@@ -33,7 +34,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 type Case = fn(&str) -> Result;
 
 /// Every case, by name. Each is given its own.
-const CASES: [(&str, Case); 14] = [
+const CASES: [(&str, Case); 15] = [
     ("l1/quick-cache/struct", l1::structs),
     ("l1/quick-cache/arc", l1::arcs),
     ("l1/mini-moka/struct", l1::structs),
@@ -45,8 +46,10 @@ const CASES: [(&str, Case); 14] = [
     ("memory/mini-moka", memory::per_entry),
     ("miss/l1", miss::memory),
     ("miss/l2", miss::redis),
+    ("miss/open", miss::open),
     ("l2/one", l2::one),
     ("l2/many", l2::many),
+    ("invalidate-tag", tags::invalidation),
     ("embedded", embedded::hits),
 ];
 

@@ -47,6 +47,25 @@ pub(crate) fn memory(case: &str) -> Result {
     Ok(())
 }
 
+/// An L2 that has failed is left alone: a miss is to cost what it costs without one.
+pub(crate) fn open(case: &str) -> Result {
+    let runtime = &current_thread()?;
+    let unseen = &Unseen::default();
+    let l1 = || L1::quick_cache().max_entries(CAPACITY as u64);
+    let alone = &runtime.block_on(Cache::builder().l1(l1()).build())?;
+    // Nothing listens there.
+    let nowhere = Redis::new("redis://127.0.0.1:1")?;
+    let cut_off =
+        &runtime.block_on(Cache::builder().l1(l1()).l2(nowhere).l2_retries(0).l2_breaker_failures(1).build())?;
+    let rows = Contest::new(case, CALLS)
+        .add("tiercache without L2", || runtime.block_on(alone.scope(each(&unseen.next(CALLS), ours))))
+        .add("tiercache, breaker open", || runtime.block_on(cut_off.scope(each(&unseen.next(CALLS), ours))))
+        .hold(Scale::short());
+    assert_eq!(cut_off.stats().l2.breaker_opened, 1, "it stays open");
+    print(&rows);
+    Ok(())
+}
+
 pub(crate) fn redis(case: &str) -> Result {
     let server = RedisServer::start()?;
     let runtime = &current_thread()?;

@@ -69,6 +69,9 @@ async fn mistakes_of_a_builder_name_the_setting_and_the_cure() {
         (Cache::builder().default_ttl(Duration::ZERO), "ttl of 0"),
         (Cache::builder().l2_deadline(Duration::ZERO), "l2_deadline"),
         (Cache::builder().wait_limit(Duration::ZERO), "wait_limit"),
+        (Cache::builder().l2_breaker_failures(0), "l2_breaker_failures"),
+        (Cache::builder().l2_breaker_max(Duration::ZERO), "l2_breaker_max"),
+        (Cache::builder().max_loads(0), "max_loads"),
     ] {
         let error = builder.build().await.unwrap_err();
         assert!(error.kind() == ErrorKind::Config && error.to_string().contains(says), "{error}");

@@ -10,12 +10,16 @@ mod flight;
 mod identity;
 mod install;
 mod invalidation;
+mod loads;
 mod named;
 mod policy;
 mod races;
 mod statistics;
+mod tags;
 mod tiers;
+mod updaters;
 mod values;
+mod warm;
 mod writers;
 
 use std::time::Duration;

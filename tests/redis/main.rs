@@ -1,14 +1,18 @@
 //! L2 in a real Redis.
 
+mod bus;
 mod coherence;
 mod fleet;
 mod lease;
 mod other_process;
 mod propagation;
 mod races;
+mod rollback;
 mod stored_bytes;
+mod tags;
 mod tier;
 mod tls;
+mod updates;
 
 use std::time::Duration;
 

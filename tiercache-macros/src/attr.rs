@@ -35,6 +35,7 @@ pub(crate) struct Literals {
 pub(crate) struct Words {
     pub(crate) literals: Literals,
     pub(crate) key: Option<Word<Expr>>,
+    pub(crate) tags: Option<Word<Vec<Expr>>>,
     pub(crate) skip: Option<Word<Vec<Ident>>>,
     pub(crate) cache_if: Option<Word<Expr>>,
     pub(crate) at: Option<Word<Expr>>,
@@ -93,6 +94,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("version", "version = 2", About::Address, |w, n, i| set_once(&mut w.literals.version, is(n, i)?)),
     row("id", r#"id = "shop.get_user""#, About::Address, |w, n, i| set_once(&mut w.literals.id, is(n, i)?)),
     row("codec", r#"codec = "json""#, About::Address, |w, n, i| set_once(&mut w.literals.codec, is(n, i)?)),
+    row("tags", r#"tags("user:{id}", "users")"#, About::Address, |w, n, i| set_once(&mut w.tags, several(n, i)?)),
     row("skip", "skip(db, trace_id)", About::Function, |w, n, i| set_once(&mut w.skip, list(n, i)?)),
     row("cache_if", "cache_if = |user| user.active", About::Function, |w, n, i| set_once(&mut w.cache_if, is(n, i)?)),
     row("at", "at = user_entry(id)", About::Function, |w, n, i| set_once(&mut w.at, is(n, i)?)),
@@ -200,6 +202,24 @@ fn list(name: Ident, input: ParseStream<'_>) -> Result<Word<Vec<Ident>>, Fault> 
     }
 }
 
+/// `(expression, …)`
+fn several(name: Ident, input: ParseStream<'_>) -> Result<Word<Vec<Expr>>, Fault> {
+    fn expressions(input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
+        let content;
+        parenthesized!(content in input);
+        let expressions = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
+        if expressions.is_empty() { Err(content.error("empty")) } else { Ok(expressions.into_iter().collect()) }
+    }
+    let ahead = input.fork();
+    match expressions(&ahead) {
+        Ok(value) => {
+            input.advance_to(&ahead);
+            Ok(Word { name, value })
+        }
+        Err(_) => Err(malformed(&name, input)),
+    }
+}
+
 fn malformed(name: &Ident, input: ParseStream<'_>) -> Fault {
     Fault::Malformed(name.clone(), input.fork().parse().ok())
 }
@@ -274,7 +294,7 @@ mod tests {
             quote!(
                 ttl = "5m", l1_ttl = 30, none_ttl = 1, prefix = "user", key = (a, b.0), cache = "prompt", version = 2,
                 id = "x", codec = "json", skip(self, db,), cache_if = |u: &Map<A, B>| u.active, at = user_entry(id),
-                value = Map<A, B>, entry = false, crate = my::tiercache,
+                value = Map<A, B>, tags("user:{id}", user.team), entry = false, crate = my::tiercache,
             ),
             Place::Function,
         );

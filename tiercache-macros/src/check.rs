@@ -3,6 +3,7 @@
 mod key;
 mod options;
 mod signature;
+mod tags;
 pub(crate) mod writes;
 
 use proc_macro2::{Ident, TokenStream};
@@ -12,27 +13,26 @@ use self::options::EntryWish;
 use crate::attr::{About, Literals, Place, Word, Words};
 use crate::diag::{self, Errors};
 use crate::item::{Address, Form, Function, is_declaration};
-use crate::model::{CompanionWish, Home, Key, Own, Settings, Wishes};
+use crate::model::{CompanionWish, Home, Key, Own, Settings, Tag, Wishes};
 use crate::paths::Paths;
 
 /// Judges a function and its options: everything that is wrong with them, or what they ask for.
 pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes), Error> {
-    let Words { literals, key, skip, cache_if, at, value, entry, krate, given, faults } = words;
+    let Words { literals, key, tags, skip, cache_if, at, value, entry, krate, given, faults } = words;
     let mut errors = Errors::default();
     signature::function(function, value.as_ref().map(|word| &word.value), &mut errors);
     options::faults(faults, Place::Function, &mut errors);
     let skip = key::skipped(skip, &function.args, &mut errors);
-    let home = match at {
-        Some(address) => {
-            key::at(&address, &skip, &function.args, &mut errors);
-            beside_at(&given, &mut errors);
-            Home::At(address.value)
-        }
-        None => Home::Own(Box::new(Own {
-            settings: settings(literals, function, &mut errors),
-            key: key::of_function(key, skip, &function.args, &mut errors),
-            companion: companion(value, entry.as_ref(), &function.form, &mut errors),
-        })),
+    let home = if let Some(address) = at {
+        key::at(&address, &skip, &function.args, &mut errors);
+        beside_at(&given, &mut errors);
+        Home::At(address.value)
+    } else {
+        let settings = settings(literals, function, &mut errors);
+        let key = key::of_function(key, skip, &function.args, &mut errors);
+        let tags = tags::of_key(tags, &key, &function.args, &mut errors);
+        let companion = companion(value, entry.as_ref(), &function.form, &mut errors);
+        Home::Own(Box::new(Own { settings, key, tags, companion }))
     };
     let paths = Paths::new(krate.as_ref().map(|word| &word.value));
     let wishes = Wishes { paths, home, keep: cache_if.map(|word| word.value) };
@@ -44,16 +44,18 @@ pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes)
 }
 
 /// Judges an `entry!`.
-pub(crate) fn declared(address: &Address, words: Words) -> Result<(Type, Settings, Key), Error> {
+pub(crate) fn declared(address: &Address, words: Words) -> Result<(Type, Settings, Key, Vec<Tag>), Error> {
     // The reader has refused the options of functions.
-    let Words { literals, key, skip: _, cache_if: _, at: _, value: _, entry: _, krate: _, given: _, faults } = words;
+    let Words { literals, key, tags, skip: _, cache_if: _, at: _, value: _, entry: _, krate: _, given: _, faults } =
+        words;
     let mut errors = Errors::default();
     signature::address(&address.sig, &address.args, address.output.as_ref(), &mut errors);
     options::faults(faults, Place::Entry, &mut errors);
     let settings = options::settings(literals, &address.sig.ident, None, &mut errors);
     let key = key::of_address(key, &address.args, &mut errors);
+    let tags = tags::of_key(tags, &key, &address.args, &mut errors);
     match address.output.clone() {
-        Some(value) => errors.or((value, settings, key)),
+        Some(value) => errors.or((value, settings, key, tags)),
         None => errors.or(()).and_then(|()| Err(diag::address_of_nothing(&address.sig.ident))),
     }
 }

@@ -11,8 +11,8 @@ use syn::{
 use crate::generics;
 use crate::item::{Address, Arg, Args, Function, span_of};
 use crate::model::{
-    Cached, Companion, CompanionWish, Home, Invalidates, Key, Own, Place, Plan, Settings, Site, Target, Types, Wishes,
-    stored,
+    Cached, Companion, CompanionWish, Home, Invalidates, Key, Own, Place, Plan, Settings, Site, Tag, Target, Types,
+    Wishes, stored,
 };
 use crate::names::Names;
 
@@ -22,10 +22,10 @@ pub(crate) fn cached(function: Function, output: Type, wishes: Wishes) -> Cached
     let (place, companion) = match home {
         Home::At(address) => (Place::At(address), None),
         Home::Own(own) => {
-            let Own { settings, key, companion } = *own;
+            let Own { settings, key, tags, companion } = *own;
             let choice = Choice::new(&key, &function.args, &function.sig.generics, &output);
             let companion = companion.map(|wish| choice.companion(&function, &output, wish));
-            (Place::Own(choice.site(&function.sig.ident, settings)), companion)
+            (Place::Own(choice.site(&function.sig.ident, settings, tags)), companion)
         }
     };
     Cached { paths, function, output, place, keep, companion }
@@ -34,10 +34,13 @@ pub(crate) fn cached(function: Function, output: Type, wishes: Wishes) -> Cached
 /// The model of a function that invalidates. Its addresses are taken by reference: the body may want them too.
 pub(crate) fn invalidates(function: Function, mut plan: Plan) -> Invalidates {
     for target in &mut plan.targets {
-        if let Target::Entry(expr) = target {
-            *expr = Expr::Reference(reference(expr.clone()));
+        match target {
+            Target::Entry(expr) => *expr = Expr::Reference(reference(expr.clone())),
+            Target::Tags(tags) => tags.iter_mut().for_each(by_reference),
+            Target::Prefix(_) | Target::Everything | Target::Later(_) => {}
         }
     }
+    plan.updated = plan.updated.map(|expr| Expr::Reference(reference(expr)));
     let nothing = || {
         let paren_token = token::Paren { span: function.brace.span };
         Type::Tuple(TypeTuple { attrs: Vec::new(), paren_token, elems: Punctuated::new() })
@@ -47,11 +50,17 @@ pub(crate) fn invalidates(function: Function, mut plan: Plan) -> Invalidates {
 }
 
 /// The model of an address: a companion without a function.
-pub(crate) fn declared(address: Address, value: Type, settings: Settings, key: &Key) -> (Site, Companion) {
+pub(crate) fn declared(
+    address: Address,
+    value: Type,
+    settings: Settings,
+    key: &Key,
+    tags: Vec<Tag>,
+) -> (Site, Companion) {
     let Address { attrs, vis, sig, args, output: _, options: _ } = address;
     let choice = Choice::new(key, &args, &sig.generics, &value);
     let inputs = choice.inputs();
-    let site = choice.site(&sig.ident, settings);
+    let site = choice.site(&sig.ident, settings, tags);
     let companion =
         Companion { attrs, vis, name: sig.ident, generics: sig.generics, inputs, value, output: None, doc: None };
     (site, companion)
@@ -93,13 +102,14 @@ impl<'a> Choice<'a> {
         Self { generics, receiver, args: used, types, consts, parts }
     }
 
-    fn site(&self, name: &Ident, settings: Settings) -> Site {
+    fn site(&self, name: &Ident, settings: Settings, mut tags: Vec<Tag>) -> Site {
+        tags.iter_mut().for_each(by_reference);
         let params = self.types.iter().copied().cloned().collect();
         let anonymous = self.args.iter().filter(|arg| Names::of(&arg.ty).has_word("impl"));
         let types = Types { params, anonymous: anonymous.map(|arg| arg.name.clone()).collect() };
         let consts = self.consts.iter().map(|param| reference(variable(param)));
         let parts = consts.chain(self.parts.iter().cloned()).collect();
-        Site { name: name.unraw().to_string(), settings, types, parts }
+        Site { name: name.unraw().to_string(), settings, types, parts, tags }
     }
 
     fn companion(&self, function: &Function, output: &Type, wish: CompanionWish) -> Companion {
@@ -145,6 +155,13 @@ fn by_expressions<'a>(expressions: &[Expr], args: &'a Args) -> (Names, Vec<&'a A
 
 fn variable(name: &Ident) -> Expr {
     Expr::Path(ExprPath { attrs: Vec::new(), qself: None, path: Path::from(name.clone()) })
+}
+
+/// A tag takes nothing from its argument.
+fn by_reference(tag: &mut Tag) {
+    if let Tag::Value(expr) = tag {
+        *expr = Expr::Reference(reference(expr.clone()));
+    }
 }
 
 /// `&expr`, whose span is the expression's: it is the user's to hear of, when it is no key.

@@ -11,7 +11,7 @@ use syn::token::Brace;
 use syn::{Expr, Type};
 
 use crate::item::{Boxed, Form, Function, span_of};
-use crate::model::{Cached, Companion, Place, Policy, Settings, Site, Types};
+use crate::model::{Cached, Companion, Place, Policy, Settings, Site, Tag, Types};
 use crate::names::Names;
 use crate::paths::{self, Paths, door, policy_const, site};
 
@@ -75,17 +75,18 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
     // A return type that cannot be kept is an error of these statements, and is to be shown once, at the type.
     let span = span_of(output).resolved_at(Span::mixed_site());
     let door = door(span);
-    let (items, lookup) = match place {
+    let (items, lookup, tags) = match place {
         Place::Own(own) => {
             let (site, types, parts) = (site(span), types(own), parts(own, span));
-            (statics(paths, own), quote_spanned!(span=> #site.call(|| {}, #types, __shape)#parts.look()))
+            let lookup = quote_spanned!(span=> #site.call(|| {}, #types, __shape)#parts.look());
+            (statics(paths, own), lookup, tags(&own.tags, span))
         }
         Place::At(address) => {
             let private = paths.private();
             let at = span_of(address).resolved_at(Span::mixed_site());
             let door = paths::door(at);
             let at = quote_spanned!(at=> #door::at(&#address, __shape));
-            (quote!(use #private as #door;), quote_spanned!(span=> #at.look()))
+            (quote!(use #private as #door;), quote_spanned!(span=> #at.look()), None)
         }
     };
     let shape = shape(output, none_is_kept(place), span);
@@ -96,7 +97,7 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
         let __shape = #shape;
         let __call = match #lookup {
             #door::Look::Hit(hit) => return hit,
-            #door::Look::Miss(call) => call,
+            #door::Look::Miss(call) => call #tags,
         };
         let __body = #body;
         #load
@@ -140,7 +141,7 @@ fn load(keep: Option<&Expr>, async_span: Span) -> TokenStream {
 
 /// `use`, `const` and `static`: no user type is in any of them.
 fn statics(paths: &Paths, own: &Site) -> TokenStream {
-    let Site { name, settings: Settings { prefix, id, policy }, types: _, parts: _ } = own;
+    let Site { name, settings: Settings { prefix, id, policy }, types: _, parts: _, tags: _ } = own;
     let call_site = Span::call_site();
     let (door, site, policy_const) = (door(call_site), site(call_site), policy_const());
     let private = paths.private();
@@ -180,6 +181,16 @@ fn parts(own: &Site, span: Span) -> TokenStream {
     quote_spanned!(span=> #(.part(#parts))*)
 }
 
+/// The calls that add tags. What cannot be displayed is an error at its expression.
+fn tags(tags: &[Tag], span: Span) -> Option<TokenStream> {
+    let calls = tags.iter().map(|tag| match tag {
+        Tag::Plain(text) => quote_spanned!(span=> .tag(#text)),
+        Tag::Format(text) => quote_spanned!(span=> .tag(&::core::format_args!(#text))),
+        Tag::Value(value) => quote_spanned!(span=> .tag(#value)),
+    });
+    (!tags.is_empty()).then(|| calls.collect())
+}
+
 /// The names of the types that tell two instantiations apart.
 fn types(own: &Site) -> TokenStream {
     let door = door(Span::call_site());
@@ -217,7 +228,8 @@ pub(crate) fn companion(paths: &Paths, own: &Site, companion: &Companion) -> Tok
         let shape = shape(output, false, span);
         quote_spanned!(span=> let _ = #shape.of::<#value>();)
     });
-    let address = quote_spanned!(span=> #site.address(|| {}, #types)#parts.entry());
+    let tags = tags(&own.tags, span);
+    let address = quote_spanned!(span=> #site.address(|| {}, #types)#parts #tags.entry());
     quote! {
         #(#[doc = #doc])*
         #(#attrs)*

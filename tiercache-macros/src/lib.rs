@@ -1,4 +1,4 @@
-//! The attributes of tiercache: [`macro@cached`], [`macro@invalidates`] and [`entry!`].
+//! The attributes of tiercache: [`macro@cached`], [`macro@invalidates`], [`macro@updates`] and [`entry!`].
 //!
 //! Use them through the crate `tiercache`, whose private parts of the very same version the expansions call.
 #![cfg_attr(
@@ -12,6 +12,7 @@ mod decide;
 mod diag;
 mod expand;
 mod fallback;
+mod format;
 mod generics;
 mod item;
 mod model;
@@ -127,6 +128,8 @@ use proc_macro::TokenStream;
 /// # drop((users.of_tenant(Id(1)), users.of_all(1, ""), users.of_tenant_entry(Id(1)), Users::of_all_entry(1)));
 /// ```
 ///
+#[doc = include_str!("tags.md")]
+///
 /// ## `cache = "prompt"`
 ///
 /// A named cache, with an L1 and defaults of its own.
@@ -241,11 +244,17 @@ pub fn invalidates(targets: TokenStream, item: TokenStream) -> TokenStream {
     run::invalidates(targets.into(), &item.into()).into()
 }
 
+#[doc = include_str!("updates.md")]
+#[proc_macro_attribute]
+pub fn updates(targets: TokenStream, item: TokenStream) -> TokenStream {
+    run::updates(targets.into(), &item.into()).into()
+}
+
 /// Declares the address of a cached value by itself, for functions that cannot have a companion, and for several that
 /// read one thing.
 ///
 /// Docs, attributes and visibility are the function's; after the signature come the options of [`macro@cached`] that are about
-/// the value: `ttl`, `l1_ttl`, `none_ttl`, `prefix`, `key`, `cache`, `version`, `id`, `codec`, and `crate`. What it returns is
+/// the value: `ttl`, `l1_ttl`, `none_ttl`, `prefix`, `key`, `tags`, `cache`, `version`, `id`, `codec`, and `crate`. What it returns is
 /// the type that is stored. Its identity is its path, or `id`.
 ///
 /// ```

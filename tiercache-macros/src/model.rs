@@ -35,6 +35,17 @@ pub(crate) struct Site {
     pub(crate) types: Types,
     /// References to the parts of the key.
     pub(crate) parts: Vec<ExprReference>,
+    pub(crate) tags: Vec<Tag>,
+}
+
+/// A tag of an entry.
+pub(crate) enum Tag {
+    /// As it stands.
+    Plain(LitStr),
+    /// A format string.
+    Format(LitStr),
+    /// Anything that displays.
+    Value(Expr),
 }
 
 /// The literal part of a site.
@@ -79,7 +90,7 @@ pub(crate) struct Companion {
     pub(crate) doc: Option<String>,
 }
 
-/// A function that invalidates.
+/// A function that invalidates, and may store what it returns.
 pub(crate) struct Invalidates {
     pub(crate) function: Function,
     /// What the function returns.
@@ -87,9 +98,11 @@ pub(crate) struct Invalidates {
     pub(crate) plan: Plan,
 }
 
-/// What a function invalidates, judged.
+/// What a function updates and invalidates, judged.
 pub(crate) struct Plan {
     pub(crate) paths: Paths,
+    /// The address of the value that the function returns, if that is stored.
+    pub(crate) updated: Option<Expr>,
     pub(crate) targets: Vec<Target>,
     pub(crate) always: bool,
 }
@@ -99,6 +112,7 @@ pub(crate) enum Target {
     /// An address, or several, known before the body.
     Entry(Expr),
     Prefix(LitStr),
+    Tags(Vec<Tag>),
     Everything,
     /// Addresses that the value tells.
     Later(Expr),
@@ -131,6 +145,7 @@ pub(crate) enum Home {
 pub(crate) struct Own {
     pub(crate) settings: Settings,
     pub(crate) key: Key,
+    pub(crate) tags: Vec<Tag>,
     pub(crate) companion: Option<CompanionWish>,
 }
 

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 
 use crate::attr::{self, Place};
+use crate::diag::writes::Writer;
 use crate::item::{Address, Function};
 use crate::paths::Paths;
 use crate::{check, decide, expand, fallback};
@@ -21,9 +22,20 @@ pub(crate) fn cached(options: TokenStream, item: &TokenStream) -> TokenStream {
 /// `#[invalidates(targets)] item`
 pub(crate) fn invalidates(targets: TokenStream, item: &TokenStream) -> TokenStream {
     let Ok(function) = syn::parse2::<Function>(item.clone()) else {
-        return fallback::cached(item, &check::writes::no_function(item));
+        return fallback::cached(item, &check::writes::no_function(Writer::Invalidates, item));
     };
     match check::writes::invalidates(&function, attr::writes::read(targets)) {
+        Ok(plan) => expand::writes::invalidates(&decide::invalidates(function, plan)),
+        Err(errors) => fallback::cached(item, &errors),
+    }
+}
+
+/// `#[updates(entry, targets)] item`
+pub(crate) fn updates(targets: TokenStream, item: &TokenStream) -> TokenStream {
+    let Ok(function) = syn::parse2::<Function>(item.clone()) else {
+        return fallback::cached(item, &check::writes::no_function(Writer::Updates, item));
+    };
+    match check::writes::updates(&function, attr::writes::read(targets)) {
         Ok(plan) => expand::writes::invalidates(&decide::invalidates(function, plan)),
         Err(errors) => fallback::cached(item, &errors),
     }
@@ -38,8 +50,8 @@ pub(crate) fn declared(input: TokenStream) -> TokenStream {
     let words = attr::read(address.options.clone(), Place::Entry);
     let paths = Paths::new(words.krate.as_ref().map(|word| &word.value));
     match check::declared(&address, words) {
-        Ok((value, settings, key)) => {
-            let (site, companion) = decide::declared(address, value, settings, &key);
+        Ok((value, settings, key, tags)) => {
+            let (site, companion) = decide::declared(address, value, settings, &key, tags);
             expand::companion(&paths, &site, &companion)
         }
         Err(errors) => fallback::declared(&address, &paths, &errors),

@@ -167,9 +167,23 @@ fn a_function_at_an_address() {
 }
 
 #[test]
+fn a_function_with_tags() {
+    within(
+        BUDGET + 4,
+        quote!(prefix = "user", skip(db), tags("user:{id}", "users", user.team, format!("{}:{id:?}", user.team))),
+        quote! {
+            async fn posts(db: &Pool, user: &User, id: PostId) -> Result<Post, DbError> {
+                db.post(user, id).await
+            }
+        },
+        &expect_file!["snapshots/tags.rs"],
+    );
+}
+
+#[test]
 fn a_writer() {
     invalidates(
-        quote!(get_user_entry(user.id), |renamed| get_name_entry(&renamed.name), prefix("search")),
+        quote!(get_user_entry(user.id), |renamed| get_name_entry(&renamed.name), prefix("search"), tags("user:{user}")),
         quote! {
             async fn rename(user: User) -> Result<User, DbError> {
                 query(user).await
@@ -177,6 +191,19 @@ fn a_writer() {
         },
         &expect_file!["snapshots/writer.rs"],
     );
+}
+
+#[test]
+fn an_updater() {
+    let (entry, item) = (
+        quote!(get_user_entry(user.id), |renamed| get_name_entry(&renamed.name), prefix("search"), always),
+        quote! {
+            async fn save(user: User) -> Result<User, DbError> {
+                query(user).await
+            }
+        },
+    );
+    pinned(BUDGET, crate::run::updates(entry, &item), item, &expect_file!["snapshots/updater.rs"]);
 }
 
 #[test]

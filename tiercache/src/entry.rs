@@ -1,13 +1,18 @@
 //! A typed address: where one cached value lives.
 
+mod write;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::cache::{Cache, Region, Request, peek, set};
+use crate::cache::{Cache, Region, Request, Writing, peek, set};
+use crate::coherence::tags::Tags;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::{Digest, l2_key};
 use crate::value::Cacheable;
+
+pub use write::Write;
 
 /// The address of one cached value: what `get_user_entry(id)` gives for a cached `get_user(id)`, and what
 /// [`entry!`](crate::entry) declares.
@@ -24,14 +29,15 @@ struct Place {
     cache: Cache,
     region: Arc<Region>,
     digest: Digest,
+    tags: Tags,
 }
 
 const NOT_INSTALLED: &str = "no cache is installed: build one and call `install()`, or use it in a `scope()`";
 const NO_KEY: &str = "the key's parts could not be serialized";
 
 impl<T> Entry<T> {
-    pub(crate) fn at(cache: Cache, region: Arc<Region>, digest: Result<Digest>) -> Self {
-        let place = digest.map(|digest| Place { cache, region, digest }).map_err(|_| NO_KEY);
+    pub(crate) fn at(cache: Cache, region: Arc<Region>, digest: Result<Digest>, tags: Tags) -> Self {
+        let place = digest.map(|digest| Place { cache, region, digest, tags }).map_err(|_| NO_KEY);
         Self { place, value: PhantomData }
     }
 
@@ -72,8 +78,13 @@ impl<T> Entry<T> {
 
     /// What a function that is cached here asks for; `None` if there is no cache.
     pub(crate) fn request(&self) -> Option<Request> {
-        let place = self.place.as_ref().ok()?;
-        Some(Request::new(&place.cache, &place.region, place.digest))
+        self.place.as_ref().ok().map(Place::request)
+    }
+}
+
+impl Place {
+    fn request(&self) -> Request {
+        Request { tags: self.tags.clone(), ..Request::new(&self.cache, &self.region, self.digest) }
     }
 }
 
@@ -88,6 +99,7 @@ impl<T: Cacheable> Entry<T> {
     }
 
     /// Stores a value that you have: L2 first, then memory. For data with one writer: the slower of two would win.
+    /// Where there may be several, see [`Entry::begin_write`].
     ///
     /// # Errors
     ///
@@ -98,7 +110,43 @@ impl<T: Cacheable> Entry<T> {
     /// Dropped early, it may have stored in L2 and not in memory.
     pub async fn set(&self, value: T) -> Result<()> {
         let place = self.place()?;
-        set(&Request::new(&place.cache, &place.region, place.digest), &value).await
+        set(&place.request(), &value).await
+    }
+
+    /// Begins a write of what this value is read from, before it is written: takes a token, by which the commit knows whether it is
+    /// the newest. So of two writers that overlap, the slower one does not bring its older value back.
+    ///
+    /// Where nothing is cached, others wait for the commit for up to 3 s instead of loading what is about to change. Where L2 does not
+    /// answer there is no token, and the commit invalidates instead of storing.
+    ///
+    /// ```
+    /// # use tiercache::{Cache, cached};
+    /// # async fn update(_id: u64, name: &str) -> std::io::Result<String> { Ok(name.to_owned()) }
+    /// #[cached(prefix = "user")]
+    /// async fn user_name(id: u64) -> Result<String, std::io::Error> {
+    ///     Ok(format!("user {id}"))
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().build().await?;
+    /// # cache.scope(async {
+    /// let write = user_name_entry(1).begin_write().await?;
+    /// let name = update(1, "Ada").await?; // with `?` the write is dropped, and the entry invalidated
+    /// write.commit(name).await?;
+    /// assert_eq!(user_name(1).await?, "Ada");
+    /// # Ok(()) }).await }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Entry::key`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn begin_write(&self) -> Result<Write<T>> {
+        let place = self.place()?;
+        Ok(Write::of(Writing::begin(place.request()).await))
     }
 }
 

@@ -15,8 +15,12 @@ pub enum ErrorKind {
     Unavailable,
     /// L2 did not answer within its deadline.
     Timeout,
-    /// L2 answered that it cannot serve now (out of memory, loading, read-only, …).
+    /// L2 answered that it cannot serve now (loading, busy, read-only, …).
     Overloaded,
+    /// L2 has no memory left: it keeps nothing more, but is read, and told what is invalid.
+    OutOfMemory,
+    /// An invalidation has not reached L2: this process has forgotten the value, and tells L2 as soon as it answers.
+    Pending,
     /// L2 refuses us: wrong password, missing permission, TLS mismatch.
     Refused,
     /// L2 holds something of another type at the key.

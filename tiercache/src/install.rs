@@ -41,7 +41,6 @@ impl Cache {
     ///
     /// As cancel safe as `future`.
     pub async fn scope<F: Future>(&self, future: F) -> F::Output {
-        SCOPES.store(true, Ordering::Release);
         let mut future = pin!(future);
         poll_fn(|cx| {
             let _inside = Inside::enter(Some(self.clone()));
@@ -52,12 +51,13 @@ impl Cache {
 }
 
 /// A cache is this thread's scope, until dropped; then what it was before.
-struct Inside {
+pub(crate) struct Inside {
     before: Option<Cache>,
 }
 
 impl Inside {
-    fn enter(cache: Option<Cache>) -> Self {
+    pub(crate) fn enter(cache: Option<Cache>) -> Self {
+        SCOPES.store(true, Ordering::Release);
         Self { before: SCOPE.with(|scope| scope.replace(cache)) }
     }
 }

@@ -28,10 +28,11 @@
 //! # Where to look
 //!
 //! - [`cached`](macro@cached), the attribute, with every option; [`entry!`](macro@entry), an address declared by itself.
-//! - [`invalidates`](macro@invalidates), the attribute of functions that write.
+//! - [`invalidates`](macro@invalidates), the attribute of functions that write; [`updates`](macro@updates), of those whose value is kept.
 //! - [`Cache`] and [`CacheBuilder`]: tiers, lives, named caches; [`Cache::from_env`].
-//! - [`Entry`], the typed address of one value: look, set, invalidate.
+//! - [`Entry`], the typed address of one value: look, set, invalidate; [`Write`], a write that stores its value.
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
+//! - [`Cache::warm`], many calls at startup.
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
 //! - [`guide::redis`]: one server, Sentinel or Cluster; TLS, permissions, memory, and what is stored.
@@ -74,24 +75,27 @@ mod guard;
 mod install;
 mod key;
 mod l1;
+#[cfg(all(test, feature = "test-util"))]
+mod simulation;
 mod stats;
 mod store;
 mod sync;
 mod time;
 mod value;
+mod warm;
 
 #[doc(hidden)]
 #[path = "private/mod.rs"]
 pub mod __private;
 
-pub use cache::{Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy};
+pub use cache::{BusHealth, Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy};
 pub use call::{Adjusted, CallExt, Outcome, WithOutcome};
 pub use codec::Codec;
-pub use entry::Entry;
+pub use entry::{Entry, Write};
 pub use error::{Error, ErrorKind, Result};
 pub use key::Key;
 pub use l1::L1;
-pub use stats::{Counts, Latency, Source, Stats};
+pub use stats::{Counts, L2Counts, Latency, Source, Stats};
 #[cfg(feature = "embedded")]
 pub use store::embedded::Embedded;
 #[cfg(feature = "test-util")]
@@ -99,12 +103,13 @@ pub use store::memory::Memory;
 #[cfg(feature = "redis")]
 pub use store::redis::Redis;
 #[cfg(feature = "macros")]
-pub use tiercache_macros::{cached, entry, invalidates};
+pub use tiercache_macros::{cached, entry, invalidates, updates};
 pub use value::{Cacheable, KeyPart};
+pub use warm::{Progress, Warm};
 
 /// Guides: a page a question.
 pub mod guide {
-    /// Which of key, prefix and namespace to invalidate, when, and what is promised then.
+    /// Which of key, tag, prefix and namespace to invalidate, when, and what is promised then.
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/invalidation.md"))]
     pub mod invalidation {}
 

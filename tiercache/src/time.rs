@@ -4,7 +4,7 @@
 //! `CLOCK_BOOTTIME` and on macOS `CLOCK_MONOTONIC` (which counts sleep there); elsewhere the standard library's clock.
 //! Under feature `test-util` it is tokio's, so that `tokio::time::{pause, advance}` move expiry.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A point of the clock, in nanoseconds since an arbitrary origin of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,10 +45,13 @@ impl Proof {
     }
 
     #[cfg(feature = "test-util")]
-    pub(crate) fn at(_now: Moment) -> Self {
+    pub(crate) fn at(#[allow(unused_variables, reason = "used by the simulation only")] now: Moment) -> Self {
         use std::sync::OnceLock;
-        use std::time::Instant;
         static ORIGIN: OnceLock<Instant> = OnceLock::new();
+        #[cfg(test)]
+        if simulated::is_on() {
+            return Self(now.0);
+        }
         Self(u64::try_from(ORIGIN.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 
@@ -64,6 +67,35 @@ impl Proof {
     #[inline]
     pub(crate) fn is_within(self, bound: Duration, now: Self) -> bool {
         Duration::from_nanos(now.0.saturating_sub(self.0)) < bound
+    }
+}
+
+/// The time by which deadlines of operations are kept: one that no user's test can pause.
+#[inline]
+pub(crate) fn now() -> Instant {
+    #[cfg(all(test, feature = "test-util"))]
+    if simulated::is_on() {
+        return tokio::time::Instant::now().into_std();
+    }
+    Instant::now()
+}
+
+/// A thread all of whose time is virtual: one of its own runs every instance of a simulation, so all clocks are tokio's there.
+#[cfg(all(test, feature = "test-util"))]
+pub(crate) mod simulated {
+    use std::cell::Cell;
+
+    thread_local! {
+        static ON: Cell<bool> = const { Cell::new(false) };
+    }
+
+    pub(crate) fn is_on() -> bool {
+        ON.get()
+    }
+
+    /// From here on, on this thread.
+    pub(crate) fn switch_on() {
+        ON.set(true);
     }
 }
 

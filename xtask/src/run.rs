@@ -54,7 +54,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// The command as one would type it.
-fn show(command: &Command) -> String {
+pub(crate) fn show(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
     let set = set.map(|(name, value)| format!("{}={}", name.display(), quoted(value)));

@@ -13,6 +13,19 @@ pub(crate) fn run() -> Result {
     examples()
 }
 
+/// More runs of the simulation than there is time for in `test`: optimized, and without what it does not need.
+pub(crate) fn simulate() -> Result {
+    let mut command = cargo(["test", "--profile", "simulation", "-p", "tiercache", "--lib", "--no-default-features"]);
+    command.args(["--features", "test-util,quick-cache,bincode", "simulation::", "--", "--nocapture"]);
+    if env::var_os("SIMULATION_SEEDS").is_none() {
+        command.env("SIMULATION_SEEDS", SIMULATED);
+    }
+    step(&mut command)
+}
+
+/// Seeds; half a minute of one core.
+const SIMULATED: &str = "3000";
+
 /// Runs every example as a reader would, but away from the sources: each asserts its own result.
 fn examples() -> Result {
     let folder = env::temp_dir().join(format!("tiercache-examples-{}", std::process::id()));

@@ -70,16 +70,16 @@ impl SentinelGroup {
     /// Waits until two of the sentinels name another primary than server `deposed`, which is one; and says which.
     pub async fn is_taken_over(&self, deposed: usize) -> usize {
         let sentinels = connections(&self.sentinels).await;
-        let taken = || async { self.primary(&sentinels).await.is_some_and(|primary| primary != deposed) };
-        eventually(taken, PATIENCE).await;
-        self.primary(&sentinels).await.expect("there is one now")
+        eventually(|| async { self.successor(&sentinels, deposed).await.is_some() }, PATIENCE).await;
+        self.successor(&sentinels, deposed).await.expect("there is one now")
     }
 
-    async fn primary(&self, sentinels: &[MultiplexedConnection]) -> Option<usize> {
+    async fn successor(&self, sentinels: &[MultiplexedConnection], deposed: usize) -> Option<usize> {
         let command = format!("SENTINEL GET-MASTER-ADDR-BY-NAME {NAME}");
         let named = join_all(sentinels.iter().map(|one| ask::<(String, u16)>(one, &command))).await;
         let votes = |port: u16| named.iter().filter(|(_, named)| *named == port).count();
-        let number = self.servers.iter().position(|server| votes(server.port()) >= 2)?;
+        let number =
+            self.servers.iter().position(|server| votes(server.port()) >= 2).filter(|number| *number != deposed)?;
         let role: Vec<redis::Value> = try_ask(&self.servers[number].connection().await, "ROLE").await.ok()?;
         (role.first() == Some(&redis::Value::BulkString(b"master".to_vec()))).then_some(number)
     }

@@ -5,9 +5,6 @@ async fn get_user(id: u64) -> u64 {
     id
 }
 
-#[invalidates(get_user_entry(1), tags("users"))]
-async fn tagged() {}
-
 #[invalidates(get_user_entry(1), all)]
 async fn unknown() {}
 
@@ -40,5 +37,5 @@ async fn not_of_one() -> u64 {
 async fn unreadable() {}
 
 fn main() {
-    drop((tagged(), twice()));
+    drop(twice());
 }

@@ -6,7 +6,7 @@ use syn::parse::discouraged::Speculative as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, Path, Token, parenthesized, token};
 
-use super::{Word, skip_to_comma};
+use super::{Word, several, skip_to_comma};
 
 /// One argument of the attribute.
 pub(crate) enum Target {
@@ -14,20 +14,19 @@ pub(crate) enum Target {
     Expression(Expr),
     /// `prefix(…)`
     Prefix(Word<Expr>),
+    /// `tags(…)`
+    Tags(Word<Vec<Expr>>),
     /// A name alone: a word of ours, an argument that is an address, or neither.
     Name(Ident),
     /// `crate = …`
     Crate(Word<Path>),
-    /// A word that is none of ours: `tags(…)`, `ttl = …`.
+    /// A word that is none of ours: `ttl = …`.
     Unknown(Ident),
-    /// `prefix` and something else than one expression in parentheses, or `crate` and no path.
+    /// `prefix` and something else than one expression in parentheses, `tags` and none, or `crate` and no path.
     Malformed(Ident),
     /// No expression; with the token where reading stopped.
     Unreadable(Option<TokenTree>),
 }
-
-/// Words that are no functions of the user, for they may come to have a meaning.
-const RESERVED: [&str; 1] = ["tags"];
 
 /// Reads all of them, and goes on after a fault with the next one.
 pub(crate) fn read(tokens: TokenStream) -> Vec<Target> {
@@ -59,9 +58,9 @@ fn read_one(input: ParseStream<'_>) -> Target {
             input.advance_to(&ahead);
             return if name == "crate" { root(name, input) } else { Target::Unknown(name) };
         }
-        if ahead.peek(token::Paren) && RESERVED.iter().any(|word| name == word) {
+        if ahead.peek(token::Paren) && name == "tags" {
             input.advance_to(&ahead);
-            return Target::Unknown(name);
+            return tags(name, input);
         }
         if ahead.peek(token::Paren) && name == "prefix" {
             input.advance_to(&ahead);
@@ -96,6 +95,13 @@ fn prefix(name: Ident, input: ParseStream<'_>) -> Target {
     }
 }
 
+fn tags(name: Ident, input: ParseStream<'_>) -> Target {
+    match several(name.clone(), input) {
+        Ok(word) if ends(input) => Target::Tags(word),
+        _ => Target::Malformed(name),
+    }
+}
+
 fn expression(input: ParseStream<'_>) -> Target {
     // Read on a fork, so that an expression that stops half-way leaves its first token to point at.
     let ahead = input.fork();
@@ -123,6 +129,7 @@ mod tests {
         let name = |target: &Target| match target {
             Target::Expression(expr) => format!("expression {}", expr.to_token_stream()),
             Target::Prefix(word) => format!("prefix {}", word.value.to_token_stream()),
+            Target::Tags(word) => format!("{} tags", word.value.len()),
             Target::Name(name) => format!("name {name}"),
             Target::Crate(word) => format!("crate {}", word.value.to_token_stream()),
             Target::Unknown(name) => format!("unknown {name}"),
@@ -139,6 +146,7 @@ mod tests {
                 a(x, y),
                 |v| b(v.x, 1),
                 prefix("p"),
+                tags("a", b.c),
                 everything,
                 always,
                 self::prefix(x),
@@ -149,6 +157,7 @@ mod tests {
                 "expression a (x , y)",
                 "expression | v | b (v . x , 1)",
                 "prefix \"p\"",
+                "2 tags",
                 "name everything",
                 "name always",
                 "expression self :: prefix (x)",
@@ -161,9 +170,9 @@ mod tests {
     #[test]
     fn a_fault_does_not_hide_the_next() {
         assert_eq!(
-            names(quote!(tags("a"), ttl = 3, prefix(), prefix("a", "b"), crate = 1, a b, +, always)),
+            names(quote!(tags(), ttl = 3, prefix(), prefix("a", "b"), crate = 1, a b, +, always)),
             [
-                "unknown tags",
+                "malformed tags",
                 "unknown ttl",
                 "malformed prefix",
                 "malformed prefix",

@@ -116,7 +116,7 @@ fn parts<'a>(args: impl Iterator<Item = &'a Arg>, errors: &mut Errors) {
     }
 }
 
-fn bare(expr: &Expr) -> Option<&Ident> {
+pub(super) fn bare(expr: &Expr) -> Option<&Ident> {
     match expr {
         Expr::Path(ExprPath { qself: None, path, .. }) => path.get_ident(),
         _ => None,
@@ -124,6 +124,6 @@ fn bare(expr: &Expr) -> Option<&Ident> {
 }
 
 /// Whether a name is spelled as a variable's; a constant can be part of a key.
-fn is_variable(name: &Ident) -> bool {
+pub(super) fn is_variable(name: &Ident) -> bool {
     !name.to_string().starts_with(char::is_uppercase)
 }

@@ -4,7 +4,8 @@ use quote::{ToTokens, quote};
 use syn::visit::{self, Visit};
 use syn::{Lifetime, ReceiverKind, Safety, Signature, Type, TypeImplTrait, TypeReference};
 
-use crate::diag::{self, Errors, writes};
+use crate::diag::writes::{self, Writer};
+use crate::diag::{self, Errors};
 use crate::item::{Args, Form, Function, last_segment};
 use crate::model::stored;
 
@@ -19,13 +20,22 @@ pub(super) fn function(function: &Function, value: Option<&Type>, errors: &mut E
 }
 
 /// A function that writes: it may return anything that has a name, and take anything.
-pub(super) fn writer(function: &Function, errors: &mut Errors) {
-    qualifiers(&function.sig, &writes::qualified, errors);
+pub(super) fn writer(function: &Function, attribute: Writer, errors: &mut Errors) {
+    qualifiers(&function.sig, &|token, word| writes::qualified(attribute, token, word), errors);
     if matches!(function.form, Form::Sync) {
-        errors.push(writes::not_async(function.sig.fn_token));
+        errors.push(writes::not_async(attribute, function.sig.fn_token));
     }
     if let Some(output) = &function.output {
         Impls(&|ty| writes::impl_return(ty), errors).visit_type(output);
+    }
+}
+
+/// A function whose value is stored: it returns one.
+pub(super) fn updater(function: &Function, errors: &mut Errors) {
+    match function.output.as_ref().map(stored) {
+        None => errors.push(writes::nothing_returned(&function.sig.ident)),
+        Some(value) if is_nothing(value) => errors.push(writes::nothing_returned(value)),
+        Some(_) => {}
     }
 }
 
@@ -71,11 +81,15 @@ fn output(function: &Function, value: Option<&Type>, errors: &mut Errors) {
 }
 
 fn stored_type(output: &Type, value: &Type, nothing: &dyn Fn(&Type) -> syn::Error, errors: &mut Errors) {
-    if matches!(value, Type::Never(_)) || matches!(value, Type::Tuple(tuple) if tuple.elems.is_empty()) {
+    if is_nothing(value) {
         errors.push(nothing(value));
     }
     Impls(&|ty| diag::impl_return(ty), errors).visit_type(output);
     Borrows(errors).visit_type(value);
+}
+
+fn is_nothing(value: &Type) -> bool {
+    matches!(value, Type::Never(_)) || matches!(value, Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
 fn arguments(args: &Args, errors: &mut Errors) {

@@ -1,11 +1,13 @@
 //! What a function that writes may say that it invalidates.
 
 use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens as _;
 use syn::{Error, Expr, ExprClosure, ExprPath, Lit, Path};
 
-use super::{options, signature};
+use super::{options, signature, tags};
 use crate::attr::{self, Word};
-use crate::diag::{Errors, writes};
+use crate::diag::Errors;
+use crate::diag::writes::{self, Writer};
 use crate::item::{Function, is_declaration};
 use crate::model::{Plan, Target, ungrouped};
 use crate::paths::Paths;
@@ -13,7 +15,7 @@ use crate::paths::Paths;
 /// Judges a function and what it invalidates: everything that is wrong with them, or the plan.
 pub(crate) fn invalidates(function: &Function, targets: Vec<attr::writes::Target>) -> Result<Plan, Error> {
     let mut errors = Errors::default();
-    signature::writer(function, &mut errors);
+    signature::writer(function, Writer::Invalidates, &mut errors);
     if targets.is_empty() {
         errors.push(writes::nothing());
     }
@@ -30,12 +32,53 @@ pub(crate) fn invalidates(function: &Function, targets: Vec<attr::writes::Target
         errors.push(writes::nothing());
     }
     let paths = Paths::new(krate.as_ref().map(|word| &word.value));
-    errors.or(Plan { paths, targets: judged, always: always.is_some() })
+    errors.or(Plan { paths, updated: None, targets: judged, always: always.is_some() })
 }
 
-/// What is under `#[invalidates]` and is no function with a body.
-pub(crate) fn no_function(item: &TokenStream) -> Error {
-    if is_declaration(item.clone()) { writes::no_body(item) } else { writes::not_a_function(item) }
+/// Judges a function, the address of what it returns, and what else it invalidates.
+pub(crate) fn updates(function: &Function, targets: Vec<attr::writes::Target>) -> Result<Plan, Error> {
+    let mut errors = Errors::default();
+    signature::writer(function, Writer::Updates, &mut errors);
+    signature::updater(function, &mut errors);
+    if targets.is_empty() {
+        errors.push(writes::nothing_updated());
+    }
+    let mut targets = targets.into_iter();
+    let mut given = Given::default();
+    let updated = targets.next().and_then(|first| updated(first, function, &mut errors));
+    let targets = targets.filter_map(|target| judge(target, function, &mut given, &mut errors)).collect();
+    let Given { always, everything: _, krate } = given;
+    let paths = Paths::new(krate.as_ref().map(|word| &word.value));
+    errors.or(Plan { paths, updated, targets, always: always.is_some() })
+}
+
+/// What is under an attribute of writers and is no function with a body.
+pub(crate) fn no_function(attribute: Writer, item: &TokenStream) -> Error {
+    if is_declaration(item.clone()) {
+        writes::no_body(attribute, item)
+    } else {
+        writes::not_a_function(attribute, item)
+    }
+}
+
+/// The address of the value that the function returns: known before the body, for it is asked for a token.
+fn updated(first: attr::writes::Target, function: &Function, errors: &mut Errors) -> Option<Expr> {
+    use attr::writes::Target as Read;
+    let refused = match first {
+        Read::Expression(expr) => match ungrouped(expr) {
+            Expr::Closure(closure) => writes::told_too_late(&closure),
+            Expr::Lit(literal) => writes::no_entry(&literal.into_token_stream()),
+            entry => return Some(entry),
+        },
+        Read::Name(name) if function.args.knows(&name) => return Some(path(name)),
+        Read::Unreadable(token) => writes::unreadable(token),
+        Read::Name(name) | Read::Unknown(name) | Read::Malformed(name) => writes::no_entry(&name.into_token_stream()),
+        Read::Prefix(word) => writes::no_entry(&word.name.into_token_stream()),
+        Read::Tags(word) => writes::no_entry(&word.name.into_token_stream()),
+        Read::Crate(word) => writes::no_entry(&word.name.into_token_stream()),
+    };
+    errors.push(refused);
+    None
 }
 
 /// Words that are given once.
@@ -51,6 +94,7 @@ fn judge(target: attr::writes::Target, function: &Function, given: &mut Given, e
     match target {
         Read::Expression(expr) => return expression(expr, errors),
         Read::Prefix(word) => return prefix(&word, errors),
+        Read::Tags(word) => return Some(Target::Tags(tags::of_writer(word, &function.args, errors))),
         Read::Name(name) if name == "always" => once(&mut given.always, &name.clone(), name, errors),
         Read::Name(name) if name == "everything" => {
             once(&mut given.everything, &name.clone(), name, errors);

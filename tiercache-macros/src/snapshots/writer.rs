@@ -4,7 +4,8 @@ async fn rename(user: User) -> Result<User, DbError> {
     let mut __writes = __tc::Invalidation::new(__shape)
         .entry(&get_user_entry(user.id))
         .then(|renamed| get_name_entry(&renamed.name))
-        .prefix("search");
+        .prefix("search")
+        .tag(&::core::format_args!("user:{user}"));
     let __body = async move {
         if let ::core::option::Option::Some(ret) = __tc::none(__shape) {
             return ret;

@@ -5,22 +5,26 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, RwLock};
 
 use crate::codec::{Codec, Reject};
+use crate::coherence::bus::Bus;
 use crate::coherence::fence::Fence;
+use crate::coherence::pending::Pending;
+use crate::coherence::touch::touch;
 use crate::coherence::watch::{Heed, Pulse, Watch};
 use crate::error::{Error, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
 use crate::key::check_namespace;
-use crate::l1::L1;
+use crate::l1::{L1, TagTable};
 use crate::store::Store;
 
 use super::freshness::{Freshness, Judge};
+use super::limits::Limits;
 use super::named::{DEFAULT, Fallback, Named, NamedCache};
 use super::region::Regions;
-use super::{BEAT, Cache, Inner};
+use super::{BEAT, Cache, Inner, recover};
 
 const DEFAULT_NAMESPACE: &str = "tiercache";
 const DEFAULT_TTL: Duration = Duration::from_secs(300);
@@ -40,7 +44,7 @@ pub struct L2 {
 
 impl L2 {
     #[allow(dead_code, reason = "unused when no L2 is compiled in")]
-    fn of(store: impl Store) -> Self {
+    pub(crate) fn of(store: impl Store) -> Self {
         Self { store: Ok(Arc::new(store)) }
     }
 }
@@ -88,6 +92,7 @@ pub struct CacheBuilder {
     pub(super) max_staleness: Option<Duration>,
     pub(super) degraded_l1_ttl: Option<Duration>,
     pub(super) freshness: Freshness,
+    pub(super) limits: Limits,
     pub(super) named: Vec<(String, Named)>,
 }
 
@@ -189,9 +194,10 @@ impl CacheBuilder {
                 "a max_value_bytes of 0 leaves no room for any value in L2: leave L2 out instead",
             ));
         }
+        let (limits, loads) = (self.limits.of_l2(deadline)?, self.limits.loads()?);
         let store = self.l2.map(|l2| l2.store).transpose()?;
         let io = Arc::new(Io::start()?);
-        let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, deadline));
+        let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, limits));
         let pulse = l2.as_ref().filter(|l2| l2.is_shared()).map(|_| Arc::new(Pulse::new(max_staleness)));
         let judge = Judge {
             pulse,
@@ -202,19 +208,27 @@ impl CacheBuilder {
             stamps_key: format!("{namespace}:@groups").into(),
             log: format!("{namespace}:@log"),
             channel: format!("{namespace}:@bus"),
+            journal: Arc::default(),
+            ear: Arc::default(),
             judge,
             namespace,
             regions,
             fence: Fence::new(),
+            tags: TagTable::default(),
+            used: Arc::default(),
             flights: start_flights(&io, wait_limit),
             io,
             l2,
+            pending: Pending::new(),
+            telling: RwLock::default(),
+            loads,
             max_value_bytes,
             rejects: Reject::ALL.iter().map(|_| std::sync::atomic::AtomicU64::new(0)).collect(),
             notices: Mutex::default(),
             closed: AtomicBool::new(false),
         };
         let inner = Arc::new(inner);
+        recover::start(&inner);
         watch(&inner).await;
         Ok(Cache { inner })
     }
@@ -245,13 +259,16 @@ fn positive(setting: &str, time: Duration) -> Result<Duration> {
     Ok(time)
 }
 
-/// Starts to watch for what other instances invalidate, if there may be any.
+/// Starts to watch for what other instances invalidate, if there may be any, and to keep stamps from being evicted.
 async fn watch(inner: &Arc<Inner>) {
     if let (Some(guard), Some(pulse)) = (&inner.l2, &inner.judge.pulse) {
         let heed: Weak<dyn Heed> = Arc::<Inner>::downgrade(inner);
-        let mut watch = Watch::new(guard, &inner.log, &inner.channel, heed, pulse);
+        let bus = Bus::new(guard, &inner.channel, heed.clone(), &inner.ear);
+        let mut watch = Watch::new(guard, &inner.log, heed, pulse, &inner.journal);
         watch.beat().await;
-        guard.spawn(watch.run());
+        guard.spawn(watch.run(bus));
+        let used = Arc::downgrade(&inner.used);
+        guard.spawn(touch(guard.clone(), inner.namespace.clone(), Arc::clone(&inner.stamps_key), used));
     }
 }
 

@@ -107,18 +107,22 @@ impl Cache {
         Keys::new(self, pattern.into())
     }
 
-    /// Stops using L2, and makes durable what was written. Calls go on from memory and from their bodies.
+    /// Stops using L2, and makes durable what was written. Calls go on from memory and from their bodies. Takes at most a second to wait
+    /// for invalidations under way and to tell L2 of those that it could not be told of, and the L2 deadline.
     ///
     /// # Errors
     ///
-    /// L2's error; it is closed all the same.
+    /// `ErrorKind::Pending` if L2 still could not be told, with how much it does not know; else L2's error. It is closed all the same.
     pub async fn close(&self) -> Result<()> {
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
         // The I/O thread stays: callers that wait for another's load are let go by its beat.
         match &self.inner.l2 {
-            Some(guard) => guard.close().await,
+            Some(guard) => {
+                let settled = self.inner.settle(guard).await;
+                settled.and(guard.probing().close().await)
+            }
             None => Ok(()),
         }
     }

@@ -22,7 +22,7 @@ pub(super) enum Fetched {
     Missing { stamps: Vec<Option<u64>>, rejected: Option<Rejected> },
     /// Another instance is loading it, under the lease of this nonce.
     Leased(u64),
-    /// It did not answer.
+    /// It did not answer, or is not to be believed.
     Unreachable,
     /// It was not asked, and nothing is to be stored in it.
     Unasked,
@@ -46,6 +46,9 @@ pub(super) struct Decoded<T> {
 /// Reads L2.
 pub(super) async fn fetch(request: &Request) -> Fetched {
     let Some(guard) = request.l2() else { return Fetched::Unasked };
+    if request.is_cut_off(guard) {
+        return Fetched::Unreachable;
+    }
     let key = request.l2_key();
     let started = Instant::now();
     let reading = guard.read(Arc::clone(&key), request.stamps()).await;
@@ -94,7 +97,7 @@ fn accept(request: &Request, key: &str, bytes: &[u8], stamps: &[Option<u64>]) ->
     if header.version != request.terms.version {
         return Err(Reject::OtherVersion);
     }
-    if !request.region.groups.hold(&header.stamps, stamps) {
+    if !request.region.groups.hold(request.tags.hashes(), &header.stamps, stamps) {
         return Err(Reject::Stamp);
     }
     let payload_at = bytes.len() - payload.len();

@@ -8,6 +8,8 @@ use crate::coherence::lease::{Claim, LEASE_TTL, Lease};
 use crate::error::Result;
 use crate::guard::Guard;
 use crate::stats::Event;
+use crate::store::Reading;
+use crate::time::now;
 
 use super::fetch::{Fetched, Rejected};
 use super::request::Request;
@@ -69,7 +71,7 @@ impl Rejected {
 
 /// The right to store over whatever is there, for a call that does not read; `None` while another one loads it.
 pub(super) async fn refill(request: &Request) -> Option<Fill> {
-    let guard = request.l2()?;
+    let guard = request.l2().filter(|guard| !request.is_cut_off(guard))?;
     let key = request.l2_key();
     let lease = match Lease::claim(guard, &key).await.ok()? {
         Claim::Ours(lease) => lease,
@@ -79,15 +81,31 @@ pub(super) async fn refill(request: &Request) -> Option<Fill> {
     Some(Fill { lease, stamps: stamp(request, guard, &[]).await? })
 }
 
+/// The right to store over what is there before a write: over another's lease too, for what that one loads is older than the write.
+/// `None` if L2 does not give it.
+pub(super) async fn token(request: &Request) -> Option<Fill> {
+    let guard = request.l2().filter(|guard| !request.is_cut_off(guard))?;
+    let key = request.l2_key();
+    let Reading { found, stamps } = guard.read(Arc::clone(&key), request.stamps()).await.ok()?;
+    let lease = match found {
+        Some(found) => Lease::over(guard, &key, &found.bytes),
+        None => match Lease::claim(guard, &key).await.ok()? {
+            Claim::Ours(lease) => lease,
+            Claim::Taken(found) => Lease::over(guard, &key, &found),
+        },
+    };
+    Some(Fill { lease, stamps: stamp(request, guard, &stamps).await? })
+}
+
 /// The stamps of the request's groups: `known`, or made where there are none.
 async fn stamp(request: &Request, guard: &Guard, known: &[Option<u64>]) -> Option<Vec<(u64, u64)>> {
-    let groups = &request.region.groups;
+    let (groups, tags) = (&request.region.groups, request.tags.hashes());
     let all: Option<Vec<u64>> = known.iter().copied().collect();
     if let Some(all) = all.filter(|all| !all.is_empty()) {
-        return Some(groups.stamped(&all));
+        return Some(groups.stamped(tags, &all));
     }
     let made = guard.stamp(request.stamps(), request.terms.longest()).await.ok()?;
-    Some(groups.stamped(&made))
+    Some(groups.stamped(tags, &made))
 }
 
 /// How long to wait for other instances' loads: as long as the lease may live of one that died; and once more that long for the one that
@@ -100,20 +118,20 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self { until: Instant::now() + LEASE_TTL, holder: None, has_changed: false }
+        Self { until: now() + LEASE_TTL, holder: None, has_changed: false }
     }
 
     /// Waits a little for `holder`, so that a fleet does not ask in step. Says whether to ask again.
     pub(super) async fn pause(&mut self, request: &Request, holder: Option<u64>) -> bool {
         self.meet(holder);
-        let Some(guard) = request.l2().filter(|_| Instant::now() < self.until) else { return false };
+        let Some(guard) = request.l2().filter(|_| now() < self.until) else { return false };
         guard.pause(Duration::from_millis(fastrand::u64(10..=50))).await;
         true
     }
 
     fn meet(&mut self, holder: Option<u64>) {
         if self.holder.is_some() && holder.is_some() && self.holder != holder && !self.has_changed {
-            self.until = Instant::now() + LEASE_TTL;
+            self.until = now() + LEASE_TTL;
             self.has_changed = true;
         }
         self.holder = holder.or(self.holder);

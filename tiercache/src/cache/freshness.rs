@@ -82,6 +82,11 @@ thread_local! {
     static FLOOR: Cell<Option<Proof>> = const { Cell::new(None) };
 }
 
+/// Whether this thread is inside of a load.
+pub(super) fn is_inside() -> bool {
+    FLOOR.get().is_some()
+}
+
 /// Inside a load, only what is proved later than its begin may be used. Else an outer function would store, for the whole fleet and a
 /// whole life, what an inner one still had in memory while the news of its invalidation was under way.
 #[inline]
@@ -89,7 +94,7 @@ fn is_above_floor(own: Proof) -> bool {
     FLOOR.get().is_none_or(|floor| own > floor)
 }
 
-/// Runs a body inside a load that began at `begun`.
+/// Runs a body that begins at `begun`, once its load has the lease: the removals that do not void it came before that.
 pub(super) async fn inside<F: Future>(begun: Proof, mut body: Pin<&mut F>) -> F::Output {
     poll_fn(|cx| {
         let _inside = Inside { before: FLOOR.replace(Some(begun)) };

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use crate::coherence::bus::BusHealth;
 use crate::error::ErrorKind;
+use crate::guard::{Guard, Phase, refuses};
+use crate::stats::L2Counts;
 
 use super::{Cache, identity};
 
@@ -15,8 +18,12 @@ use super::{Cache, identity};
 pub struct Health {
     /// The second tier.
     pub l2: L2Health,
+    /// Whether news of other instances come at once, when L2 is shared. A lost connection is joined again within a second or so.
+    pub bus: BusHealth,
     /// What a person should look at: functions that cannot be cached as asked, and why.
     pub notices: Vec<String>,
+    /// Invalidations that L2 has not been told of yet, keys and groups.
+    pub pending_invalidations: usize,
     /// Loads under way now.
     pub loads_in_flight: usize,
 }
@@ -34,6 +41,25 @@ pub enum L2Health {
         store: String,
         /// How long it took.
         took: Duration,
+    },
+    /// It answers, but is out of memory: it is read, and told what is invalid, and values are kept in this process only.
+    Full {
+        /// What and where it is.
+        store: String,
+    },
+    /// It has failed several times in a row. Calls go on without it and do not ask it; the cache does, about once a second.
+    Open {
+        /// What and where it is.
+        store: String,
+        /// What it failed of last.
+        error: String,
+    },
+    /// The same, and it is being asked now.
+    HalfOpen {
+        /// What and where it is.
+        store: String,
+        /// What it failed of last.
+        error: String,
     },
     /// It cannot be used now; calls go on without it.
     Down {
@@ -56,12 +82,17 @@ pub enum L2Health {
 impl Health {
     /// Whether everything is as configured.
     pub fn is_good(&self) -> bool {
-        matches!(self.l2, L2Health::None | L2Health::Up { .. }) && self.notices.is_empty()
+        let deaf = matches!(self.bus, BusHealth::Deaf { .. });
+        matches!(self.l2, L2Health::None | L2Health::Up { .. })
+            && !deaf
+            && self.notices.is_empty()
+            && self.pending_invalidations == 0
     }
 }
 
 impl Cache {
-    /// Asks L2 whether it can be used, and gathers what a person should look at. Takes at most the L2 deadline.
+    /// Asks L2 whether it can be used, and gathers what a person should look at. Takes at most the L2 deadline; an L2 that
+    /// has failed several times is not asked.
     ///
     /// # Cancel safety
     ///
@@ -69,7 +100,20 @@ impl Cache {
     pub async fn health(&self) -> Health {
         let mut notices = self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         notices.extend(identity::conflicts());
-        Health { l2: self.l2_health().await, notices, loads_in_flight: self.flights().len() }
+        Health {
+            l2: self.l2_health().await,
+            bus: self.inner.ear.health(),
+            notices,
+            pending_invalidations: self.inner.pending.len(),
+            loads_in_flight: self.flights().len(),
+        }
+    }
+
+    /// What was done about trouble of L2.
+    pub(super) fn l2_counts(&self) -> L2Counts {
+        let counts = self.inner.l2.as_ref().map(Guard::counts).unwrap_or_default();
+        let pending_invalidations = u64::try_from(self.inner.pending.len()).unwrap_or(u64::MAX);
+        L2Counts { pending_invalidations, ..counts }
     }
 
     async fn l2_health(&self) -> L2Health {
@@ -78,7 +122,16 @@ impl Cache {
         }
         let Some(guard) = &self.inner.l2 else { return L2Health::None };
         let (store, started) = (guard.describe(), Instant::now());
+        match guard.phase() {
+            Phase::Open(cause) | Phase::HalfOpen(cause) if refuses(&cause) => {
+                return L2Health::Misconfigured { store, error: cause.text };
+            }
+            Phase::Open(cause) => return L2Health::Open { store, error: cause.text },
+            Phase::HalfOpen(cause) => return L2Health::HalfOpen { store, error: cause.text },
+            Phase::Closed => {}
+        }
         match guard.ping().await {
+            Ok(()) if guard.is_full() => L2Health::Full { store },
             Ok(()) => L2Health::Up { store, took: started.elapsed() },
             Err(error) if error.kind() == ErrorKind::Refused => {
                 L2Health::Misconfigured { store, error: error.to_string() }

@@ -1,30 +1,35 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
 pub(super) mod batch;
+mod redo;
+mod tags;
 
 use std::sync::Arc;
 
-use crate::coherence::groups::{NAMESPACE, covered, covers, hash, prefix_hash};
-use crate::coherence::news::News;
+use crate::coherence::groups::{NAMESPACE, covered, covers, hash};
+use crate::coherence::news::{News, Removed};
 use crate::coherence::watch::Heed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Guard;
 use crate::key::{Digest, Key, check_prefix, l2_key};
 use crate::stats::Event;
-use crate::store::{Stamps, Tell};
+use crate::store::{Op, Stamps, Tell};
+use crate::time::Proof;
 
 use super::region::Region;
 use super::{Cache, Inner};
 
 /// Keys that one round trip removes at most: Redis does nothing else meanwhile.
-const AT_ONCE: usize = 1_000;
+pub(super) const AT_ONCE: usize = 1_000;
 
 impl Cache {
     /// Removes one value from both tiers. Loads of it under way keep nothing of what they have read.
     ///
     /// # Errors
     ///
-    /// L2's error, if it could not be told: then this process forgets the value all the same, and L2 may still hold it.
+    /// `ErrorKind::Pending` if L2 could not be told: then this process forgets the value all the same, and does not ask L2 for it until
+    /// it has been told, which is as soon as it answers; meanwhile L2 may still hold it, for other instances.
+    /// `ErrorKind::NotInstalled` if the cache is closed.
     ///
     /// # Cancel safety
     ///
@@ -46,7 +51,7 @@ impl Cache {
         let mut removal = Vec::new();
         for key in keys {
             self.direct_region(key.prefix()).counters.count(Event::Invalidation);
-            removal.push((*key.digest(), l2_key(self.namespace(), key.prefix(), key.digest())));
+            removal.push(Removed { prefix: key.prefix().to_owned(), digest: *key.digest() });
         }
         self.carry_out(Removal::Keys(removal)).await
     }
@@ -54,7 +59,7 @@ impl Cache {
     /// Removes the value of a region's digest.
     pub(crate) async fn invalidate_in(&self, region: &Region, digest: &Digest) -> Result<()> {
         region.counters.count(Event::Invalidation);
-        self.carry_out(Removal::Keys(vec![(*digest, l2_key(self.namespace(), &region.prefix, digest))])).await
+        self.carry_out(Removal::Keys(vec![Removed { prefix: region.prefix.clone(), digest: *digest }])).await
     }
 
     /// Makes every value of a prefix, and of the prefixes below it (`user` covers `user:profile`), invalid at once, however many
@@ -100,12 +105,8 @@ impl Cache {
     }
 
     /// Tells the other instances that what they have of a value is old.
-    pub(super) async fn tell_of(&self, guard: &Guard, digest: &Digest) -> Result<()> {
-        if !guard.is_shared() {
-            return Ok(());
-        }
-        let tell = self.inner.tell(&News::Keys(vec![*digest]));
-        guard.invalidate(Vec::new(), self.inner.stamps(Vec::new()), tell).await
+    pub(super) fn tell_of(&self, region: &Region, digest: &Digest) -> Tell {
+        self.inner.tell(&News::Keys(vec![Removed { prefix: region.prefix.clone(), digest: *digest }]))
     }
 
     /// L2 first, then this process. With an L2, in a task of the cache's own: it goes on when the caller goes away.
@@ -123,9 +124,12 @@ impl Cache {
         };
         let cache = self.clone();
         let task = self.inner.io.spawn(async move {
+            let _telling = cache.inner.telling.read().await;
             let told = cache.inner.remove(&guard, &removal).await;
+            // Owed before it is forgotten: who comes after that is not to believe L2.
+            let told = told.map_err(|error| cache.inner.owe(&guard, &removal, error));
             cache.inner.forget_removed(&removal);
-            told.map_err(not_told)
+            told
         });
         task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::NotInstalled, "the cache is closed")))
     }
@@ -137,35 +141,50 @@ impl Cache {
 }
 
 /// What is to be removed.
-enum Removal {
-    /// Digests, and the keys in L2.
-    Keys(Vec<(Digest, String)>),
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Removal {
+    Keys(Vec<Removed>),
     /// The prefixes that a pattern covers.
     Pattern(String),
+    /// The hashes of tags.
+    Tags(Vec<u64>),
     Everything,
+}
+
+impl Removal {
+    /// Whether it is a group of entries that has those of this prefix with these tags.
+    pub(super) fn covers(&self, prefix: &str, tags: &[u64]) -> bool {
+        match self {
+            Self::Keys(_) => false,
+            Self::Pattern(pattern) => covers(pattern, prefix),
+            Self::Tags(removed) => tags.iter().any(|tag| removed.contains(tag)),
+            Self::Everything => true,
+        }
+    }
 }
 
 impl Inner {
     /// Removes from L2, and tells the other instances.
-    async fn remove(&self, guard: &Guard, removal: &Removal) -> Result<()> {
+    pub(super) async fn remove(&self, guard: &Guard, removal: &Removal) -> Result<()> {
         match removal {
             Removal::Keys(keys) => {
-                for keys in keys.chunks(AT_ONCE) {
-                    let tell = self.tell(&News::Keys(keys.iter().map(|(digest, _)| *digest).collect()));
-                    let keys = keys.iter().map(|(_, key)| key.clone()).collect();
-                    guard.invalidate(keys, self.stamps(Vec::new()), tell).await?;
+                for removed in keys.chunks(AT_ONCE) {
+                    let keys = removed.iter().map(|key| l2_key(&self.namespace, &key.prefix, &key.digest)).collect();
+                    let news = News::Keys(removed.to_vec());
+                    self.remove_and_tell(guard, keys, self.stamps(Vec::new()), &news).await?;
                 }
                 Ok(())
             }
             Removal::Pattern(pattern) => {
                 // Others are told also where no stamp is left: it may have been evicted, and their memory not.
                 let groups = guard.groups(Arc::clone(&self.stamps_key)).await?;
-                let tell = self.tell(&News::Pattern(pattern.clone()));
-                guard.invalidate(Vec::new(), self.stamps(covered(pattern, groups)), tell).await
+                let (stamps, news) = (self.stamps(covered(pattern, groups)), News::Pattern(pattern.clone()));
+                self.remove_and_tell(guard, Vec::new(), stamps, &news).await
             }
+            Removal::Tags(tags) => self.remove_tags(guard, tags).await,
             Removal::Everything => {
-                let tell = self.tell(&News::Groups(vec![hash(NAMESPACE)]));
-                guard.invalidate(Vec::new(), self.stamps(vec![NAMESPACE.into()]), tell).await
+                let (stamps, news) = (self.stamps(vec![NAMESPACE.into()]), News::Groups(vec![hash(NAMESPACE)]));
+                self.remove_and_tell(guard, Vec::new(), stamps, &news).await
             }
         }
     }
@@ -178,10 +197,27 @@ impl Inner {
         Tell { log: self.log.clone(), channel: self.channel.clone(), message: news.encode() }
     }
 
+    /// Removes keys and stamps from L2, and tells the other instances; the journal keeps what the log has acknowledged.
+    async fn remove_and_tell(&self, guard: &Guard, keys: Vec<String>, stamps: Stamps, news: &News) -> Result<()> {
+        let tell = self.tell(news);
+        let message = tell.message.clone();
+        let place = guard.invalidate(keys, stamps, tell).await?;
+        self.note_told(place.as_deref(), &message);
+        Ok(())
+    }
+
+    /// Notes in the journal what the log has acknowledged, at this place.
+    pub(super) fn note_told(&self, place: Option<&str>, message: &[u8]) {
+        if let Some(place) = place {
+            self.journal.made(place, message, Proof::now());
+        }
+    }
+
     fn forget_removed(&self, removal: &Removal) {
         match removal {
-            Removal::Keys(keys) => keys.iter().for_each(|(digest, _)| self.forget(digest)),
+            Removal::Keys(keys) => keys.iter().for_each(|key| self.forget(&key.digest)),
             Removal::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
+            Removal::Tags(tags) => self.forget_tags(tags),
             Removal::Everything => self.drop_everything(),
         }
     }
@@ -214,10 +250,10 @@ impl Inner {
 impl Heed for Inner {
     fn heed(&self, news: &News) {
         match news {
-            News::Anchor => {}
-            News::Keys(keys) => keys.iter().for_each(|key| self.forget(key)),
+            News::Anchor(_) => {}
+            News::Keys(keys) => keys.iter().for_each(|key| self.forget(&key.digest)),
             News::Groups(groups) if groups.contains(&hash(NAMESPACE)) => self.forget_everything(),
-            News::Groups(groups) => self.forget_prefixes(|prefix| groups.contains(&prefix_hash(prefix))),
+            News::Groups(tags) => self.forget_tags(tags),
             News::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
             News::Unknown => {
                 tracing::warn!("news of an unknown kind: everything in memory is stale");
@@ -228,6 +264,10 @@ impl Heed for Inner {
 
     fn heed_everything(&self) {
         self.forget_everything();
+    }
+
+    fn redo(&self, news: News) -> Op<'_, ()> {
+        Box::pin(self.redo(news))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The cache: tiers configured once, shared by all cached functions.
 
 mod builder;
+mod commit;
 mod direct;
 mod fetch;
 mod fill;
@@ -9,9 +10,11 @@ mod health;
 mod identity;
 mod invalidate;
 mod keys;
+mod limits;
 mod named;
 mod policy;
 mod read;
+mod recover;
 mod region;
 mod request;
 mod settings;
@@ -25,11 +28,12 @@ use std::time::Duration;
 
 pub use builder::{CacheBuilder, L2};
 pub use freshness::Freshness;
-pub use health::{Health, L2Health};
+pub use health::{BusHealth, Health, L2Health};
 pub use keys::Keys;
 pub use named::Named;
 pub use policy::Policy;
 
+pub(crate) use commit::{Committing, Writing};
 pub(crate) use identity::claim;
 pub(crate) use invalidate::batch::Batch;
 pub(crate) use read::{load, peek};
@@ -37,15 +41,23 @@ pub(crate) use region::{Region, Spec};
 pub(crate) use request::{Mode, Report, Request, tell};
 pub(crate) use write::set;
 
+use tokio::sync::{RwLock, Semaphore};
+
 use crate::codec::{Codec, Reject};
+use crate::coherence::bus::Ear;
 use crate::coherence::fence::Fence;
+use crate::coherence::journal::Journal;
+use crate::coherence::pending::Pending;
+use crate::coherence::touch::Used;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
 use crate::key::Digest;
+use crate::l1::TagTable;
 use crate::stats::{Stats, Tally};
 
 use freshness::Judge;
+use invalidate::Removal;
 use read::Shared;
 use region::Regions;
 
@@ -77,12 +89,23 @@ struct Inner {
     stamps_key: Arc<str>,
     log: String,
     channel: String,
+    journal: Arc<Journal>,
+    ear: Arc<Ear>,
     judge: Judge,
     regions: Regions,
     fence: Fence,
+    tags: TagTable,
+    /// The tags whose stamps were used lately.
+    used: Arc<Used>,
     flights: Arc<Flights<Digest, Shared>>,
     io: Arc<Io>,
     l2: Option<Guard>,
+    /// What L2 has not been told of yet.
+    pending: Pending<Removal>,
+    /// Shared by the invalidations that L2 is being told of.
+    telling: RwLock<()>,
+    /// A place for each body that may run at once.
+    loads: Option<Semaphore>,
     max_value_bytes: usize,
     rejects: Vec<AtomicU64>,
     notices: Mutex<Vec<String>>,
@@ -120,6 +143,7 @@ impl Cache {
             caches: counts(caches),
             prefixes: counts(prefixes),
             functions: counts(functions),
+            l2: self.l2_counts(),
             l2_errors: self.inner.l2.iter().flat_map(Guard::errors).collect(),
             rejected: self.rejected(),
         }
@@ -141,6 +165,12 @@ impl Cache {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
+    /// Whether L2 is left alone, as it has failed.
+    #[cfg(all(test, feature = "test-util"))]
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.inner.l2.as_ref().is_some_and(Guard::is_open)
+    }
+
     /// The region of `spec`.
     pub(crate) fn region(&self, spec: &Spec<'_>) -> Arc<Region> {
         self.inner.regions.get(spec)
@@ -149,6 +179,15 @@ impl Cache {
     #[inline]
     pub(crate) fn fence(&self) -> &Fence {
         &self.inner.fence
+    }
+
+    #[inline]
+    fn tags(&self) -> &TagTable {
+        &self.inner.tags
+    }
+
+    fn used(&self) -> &Used {
+        &self.inner.used
     }
 
     #[inline]

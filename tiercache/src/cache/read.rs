@@ -70,8 +70,8 @@ impl Cache {
     ) -> Option<Arc<AnyEntry>> {
         let latest = self.judge().latest();
         let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
-        let fresh =
-            entry.is_fresh(now, self.marks(region)) && may(self.judge(), entry.proved(), latest, Proof::at(now));
+        let fresh = entry.is_fresh(now, self.marks(region), self.tags())
+            && may(self.judge(), entry.proved(), latest, Proof::at(now));
         fresh.then_some(entry)
     }
 
@@ -120,7 +120,7 @@ where
     F: Future<Output = S::Output>,
 {
     let came = Came { latest: request.cache.judge().latest(), at: Proof::now() };
-    let lead = match request.cache.flights().join(&request.digest) {
+    let lead = match request.join() {
         Role::Lead(lead) => Some(lead),
         Role::Reentrant => None,
         Role::Wait(wait) => match wait.await {
@@ -231,9 +231,13 @@ where
     F: Future<Output = S::Output>,
 {
     let counters = &request.region.counters;
+    let place = request.cache.place_of_load().await;
     let started = Instant::now();
-    let output = inside(begun.proved, body).await;
+    // From here on, not from the begin: what was proved between that and the lease may have been removed before the lease was
+    // there, and then nothing voids it.
+    let output = inside(Proof::now(), body).await;
     let load_time = started.elapsed();
+    drop(place);
     counters.time(Timed::Load, load_time);
     let value = match S::split(output) {
         Split::Kept(value) => value,

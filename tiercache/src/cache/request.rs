@@ -3,15 +3,18 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::coherence::fence::Place;
+use crate::coherence::tags::{self, Tags};
+use crate::flight::{Age, Role};
 use crate::guard::Guard;
 use crate::key::{Digest, l2_key};
-use crate::l1::Marks;
+use crate::l1::{Marks, Origin, Tagged};
 use crate::stats::{Event, Source};
 use crate::store::Stamps;
 use crate::time::{Moment, Proof};
 
 use super::Cache;
 use super::policy::Terms;
+use super::read::Shared;
 use super::region::Region;
 
 /// How a single call is to be handled.
@@ -36,6 +39,7 @@ pub(crate) struct Request {
     pub(crate) region: Arc<Region>,
     pub(crate) digest: Digest,
     pub(crate) terms: Terms,
+    pub(crate) tags: Tags,
     pub(crate) mode: Mode,
     pub(crate) report: Option<Report>,
 }
@@ -48,6 +52,7 @@ impl Request {
             region: Arc::clone(region),
             digest,
             terms: region.terms,
+            tags: Tags::default(),
             mode: Mode::Usual,
             report: None,
         }
@@ -60,7 +65,31 @@ impl Request {
 
     /// Where the stamps of its groups are.
     pub(super) fn stamps(&self) -> Stamps {
-        Stamps { hash: self.cache.stamps_key(), fields: self.region.groups.fields(), tags: Arc::default() }
+        let tags = self.tags.hashes();
+        self.cache.used().note(tags);
+        let tags = if tags.is_empty() { Arc::default() } else { tags::keys(self.cache.namespace(), tags) };
+        Stamps { hash: self.cache.stamps_key(), fields: self.region.groups.fields(), tags }
+    }
+
+    /// Joins the load of its key, or begins one. With tags, it joins none that was begun before one of them was invalidated.
+    pub(super) fn join(&self) -> Role<Digest, Shared> {
+        let (flights, tags) = (self.cache.flights(), self.cache.tags());
+        if self.tags.hashes().is_empty() {
+            return flights.join(&self.digest);
+        }
+        // In this order: what begins now is to be young enough for itself.
+        let oldest = tags.latest(self.tags.slots());
+        flights.join_if(&self.digest, Age { now: tags.now(), oldest })
+    }
+
+    /// Whether no tag was invalidated since a load has begun.
+    pub(super) fn holds(&self, begun: &Begun) -> bool {
+        self.cache.tags().latest(self.tags.slots()) <= begun.tags
+    }
+
+    /// What an entry takes over from the begin of its load.
+    pub(super) fn origin(&self, begun: &Begun) -> Origin {
+        Origin { marks: begun.marks, proved: begun.proved, tags: Tagged::new(begun.tags, self.tags.slots()) }
     }
 
     /// L2, if the value may be in it: not where values do not come back from their codec.
@@ -68,12 +97,18 @@ impl Request {
         self.cache.l2().filter(|_| self.region.round_trips() != Some(false))
     }
 
+    /// Whether L2 is left out of this request: it has failed, or has not been told that what it holds of the value is invalid.
+    #[inline]
+    pub(super) fn is_cut_off(&self, guard: &Guard) -> bool {
+        guard.is_open() || self.cache.inner.owes(&self.digest, &self.region.prefix, self.tags.hashes())
+    }
+
     /// This request's place at the fence, and the marks that an entry loaded from now on carries.
     pub(crate) fn begin(&self) -> Begun {
         let at = Moment::now();
         let generation = self.region.generation();
-        let place = self.cache.fence().take(&self.digest);
-        Begun { at, place, marks: Marks { epoch: place.epoch(), generation }, proved: Proof::at(at) }
+        let (place, tags) = (self.cache.fence().take(&self.digest), self.cache.tags().now());
+        Begun { at, place, marks: Marks { epoch: place.epoch(), generation }, tags, proved: Proof::at(at) }
     }
 }
 
@@ -83,6 +118,8 @@ pub(crate) struct Begun {
     pub(crate) at: Moment,
     pub(crate) place: Place,
     pub(crate) marks: Marks,
+    /// How many invalidations of tags there had been.
+    pub(crate) tags: u64,
     pub(crate) proved: Proof,
 }
 

@@ -8,6 +8,7 @@ use crate::codec::envelope::{self, Header, hash_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::l1::AnyEntry;
 use crate::stats::{Event, Timed};
+use crate::store::{Commit, Committed};
 use crate::time::Moment;
 use crate::value::Cacheable;
 use crate::value::print::print;
@@ -28,9 +29,9 @@ pub(super) struct Fresh<'a, T> {
 }
 
 /// Bytes for L2.
-struct Sealed {
-    bytes: Vec<u8>,
-    encoded: usize,
+pub(super) struct Sealed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) encoded: usize,
 }
 
 /// Keeps what a load gave, where its terms and `keep` say so; gives the entry that waiters share.
@@ -44,7 +45,7 @@ pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, 
         }
         return entry(request, begun, value.cloned(), Duration::ZERO, 0);
     };
-    if !request.cache.fence().if_holds(&request.digest, begun.place, || {}) {
+    if !request.holds(&begun) || !request.cache.fence().if_holds(&request.digest, begun.place, || {}) {
         // Something newer is known, or was invalidated: for those who wait only.
         return entry(request, begun, value.cloned(), Duration::ZERO, 0);
     }
@@ -55,7 +56,7 @@ pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, 
     };
     request.region.counters.count(Event::Store);
     let encoded = encoded.unwrap_or_else(|| value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)));
-    let entry = AnyEntry::new(value.cloned(), expires, (begun.marks, begun.proved), encoded, &request.region.counters);
+    let entry = AnyEntry::new(value.cloned(), expires, request.origin(&begun), encoded, &request.region.counters);
     if lost {
         // The key was invalidated while the body ran, here or elsewhere: this value is the caller's alone, an older one nobody's.
         request.cache.forget(&request.digest);
@@ -99,7 +100,7 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
     let begun = request.begin();
     let life = terms.ttl.min(terms.l1_ttl);
     let entry = |encoded| {
-        AnyEntry::new(Some(value.clone()), begun.at.after(life), (begun.marks, begun.proved), encoded, &region.counters)
+        AnyEntry::new(Some(value.clone()), begun.at.after(life), request.origin(&begun), encoded, &region.counters)
     };
     // Not if something newer came while L2 was asked: nobody knows which of them it holds, so memory holds neither.
     let put = |entry, holds| {
@@ -111,13 +112,30 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
             cache.fence().bump(digest, || put(entry, true));
         }
         Some(guard) => {
-            let stamps = guard.stamp(request.stamps(), terms.ttl).await?;
-            let sealed = seal(request, Some(value), terms.ttl, Duration::ZERO, region.groups.stamped(&stamps))?;
+            let groups = request.stamps();
+            let tags = Arc::clone(&groups.tags);
+            let stamps = guard.stamp(groups, terms.ttl).await?;
+            let sealed = seal(
+                request,
+                Some(value),
+                terms.ttl,
+                Duration::ZERO,
+                region.groups.stamped(request.tags.hashes(), &stamps),
+            )?;
             let entry = entry(sealed.encoded);
             // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
             let unknown = Local::when_dropped(|| cache.forget(digest));
-            timed(request, guard.write(request.l2_key(), sealed.bytes, terms.ttl)).await?;
-            cache.tell_of(guard, digest).await?;
+            let (key, bytes, life, tell) = (request.l2_key(), sealed.bytes, terms.ttl, cache.tell_of(region, digest));
+            let (message, commit) = (tell.message.clone(), Commit { key, expected: None, bytes, life, tags, tell });
+            let place = match timed(request, guard.commit(commit)).await {
+                Ok(Committed { place, .. }) => place,
+                Err(error) => {
+                    // It may hold the older value, and be out of memory for the newer one.
+                    cache.invalidate_in(region, digest).await?;
+                    return Err(error);
+                }
+            };
+            cache.inner.note_told(place.as_deref(), &message);
             unknown.cancel();
             cache.fence().supersede(digest, begun.place, |holds| put(entry, holds));
         }
@@ -128,7 +146,7 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
 }
 
 /// A write to L2, timed and counted.
-async fn timed<T>(request: &Request, write: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn timed<T>(request: &Request, write: impl Future<Output = Result<T>>) -> Result<T> {
     let counters = &request.region.counters;
     let started = Instant::now();
     let written = write.await;
@@ -139,8 +157,12 @@ async fn timed<T>(request: &Request, write: impl Future<Output = Result<T>>) -> 
     written
 }
 
-/// Puts an entry into L1 unless the fence has moved since its load began.
+/// Puts an entry into L1 unless the fence has moved or a tag was invalidated since its load began.
 fn admit(request: &Request, begun: Begun, entry: &Arc<AnyEntry>) {
+    if !request.holds(&begun) {
+        // It would be stale, and is not to take the place of a fresh one.
+        return;
+    }
     request.cache.fence().if_holds(&request.digest, begun.place, || {
         request.region.named.l1.insert(request.digest, Arc::clone(entry));
     });
@@ -153,11 +175,11 @@ fn entry<T: Cacheable>(
     life: Duration,
     encoded: usize,
 ) -> Arc<AnyEntry> {
-    AnyEntry::new(value, begun.at.after(life), (begun.marks, begun.proved), encoded, &request.region.counters)
+    AnyEntry::new(value, begun.at.after(life), request.origin(&begun), encoded, &request.region.counters)
 }
 
 /// The envelope of a value.
-fn seal<T: Cacheable>(
+pub(super) fn seal<T: Cacheable>(
     request: &Request,
     value: Option<&T>,
     life: Duration,

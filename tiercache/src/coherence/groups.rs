@@ -1,4 +1,4 @@
-//! Groups of entries that are invalidated together: a namespace, a prefix.
+//! Groups of entries that are invalidated together: a namespace, a prefix, a tag.
 //!
 //! A group's *stamp* is a random number in L2. An entry carries the stamps of its groups as they were before its load began, and
 //! is valid only while each is still the same; so removing one stamp invalidates any number of entries at once. No counters (they
@@ -31,33 +31,32 @@ impl Groups {
         Arc::clone(&self.fields)
     }
 
-    /// The pairs an entry stores.
-    pub(crate) fn stamped(&self, stamps: &[u64]) -> Vec<(u64, u64)> {
-        self.hashes.iter().copied().zip(stamps.iter().copied()).collect()
+    /// The pairs that an entry with these tags stores.
+    pub(crate) fn stamped(&self, tags: &[u64], stamps: &[u64]) -> Vec<(u64, u64)> {
+        self.hashes.iter().chain(tags).copied().zip(stamps.iter().copied()).collect()
     }
 
-    /// Whether an entry's pairs are these groups with the stamps that hold now. An absent stamp holds for nothing.
-    pub(crate) fn hold(&self, pairs: &[(u64, u64)], now: &[Option<u64>]) -> bool {
-        pairs.len() == self.hashes.len()
+    /// Whether an entry's pairs are these groups and tags with the stamps that hold now. An absent stamp holds for nothing.
+    pub(crate) fn hold(&self, tags: &[u64], pairs: &[(u64, u64)], now: &[Option<u64>]) -> bool {
+        pairs.len() == self.hashes.len() + tags.len()
             && pairs.len() == now.len()
             && pairs
                 .iter()
-                .zip(&self.hashes)
+                .zip(self.hashes.iter().chain(tags))
                 .zip(now)
                 .all(|((pair, hash), now)| pair.0 == *hash && Some(pair.1) == *now)
     }
 }
 
-/// The hash of a prefix's group.
-pub(crate) fn prefix_hash(prefix: &str) -> u64 {
-    hash(&format!("{PREFIX}{prefix}"))
+/// What stands for a field in news and in entries.
+pub(crate) fn hash(field: &str) -> u64 {
+    first_bytes(Sha256::new_with_prefix(field))
 }
 
-/// What stands for a field in news and in entries: the first 8 bytes of its SHA-256.
-pub(crate) fn hash(field: &str) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(field).into();
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
+/// The first 8 bytes of what was hashed.
+pub(super) fn first_bytes(hashed: Sha256) -> u64 {
+    let digest: [u8; 32] = hashed.finalize().into();
+    let [first, ..] = *digest.as_chunks().0 else { return 0 };
     u64::from_le_bytes(first)
 }
 
@@ -113,11 +112,23 @@ mod tests {
     #[test]
     fn an_entry_holds_while_every_stamp_is_the_same() {
         let groups = Groups::of("user");
-        let pairs = groups.stamped(&[1, 2]);
-        assert!(groups.hold(&pairs, &[Some(1), Some(2)]));
-        assert!(!groups.hold(&pairs, &[Some(1), Some(3)]));
-        assert!(!groups.hold(&pairs, &[Some(1), None]));
-        assert!(!groups.hold(&[], &[Some(1), Some(2)]));
-        assert!(!Groups::of("other").hold(&pairs, &[Some(1), Some(2)]));
+        let pairs = groups.stamped(&[], &[1, 2]);
+        assert!(groups.hold(&[], &pairs, &[Some(1), Some(2)]));
+        assert!(!groups.hold(&[], &pairs, &[Some(1), Some(3)]));
+        assert!(!groups.hold(&[], &pairs, &[Some(1), None]));
+        assert!(!groups.hold(&[], &[], &[Some(1), Some(2)]));
+        assert!(!Groups::of("other").hold(&[], &pairs, &[Some(1), Some(2)]));
+    }
+
+    #[test]
+    fn an_entry_holds_only_under_the_tags_it_was_stored_with() {
+        let groups = Groups::of("user");
+        let pairs = groups.stamped(&[7, 8], &[1, 2, 3, 4]);
+        let now = [Some(1), Some(2), Some(3), Some(4)];
+        assert!(groups.hold(&[7, 8], &pairs, &now));
+        assert!(!groups.hold(&[7, 8], &pairs, &[Some(1), Some(2), Some(3), None]));
+        assert!(!groups.hold(&[7, 8], &pairs, &[Some(1), Some(2), Some(9), Some(4)]));
+        assert!(!groups.hold(&[7, 9], &pairs, &now), "another tag");
+        assert!(!groups.hold(&[7], &pairs, &now[..3]) && !groups.hold(&[], &pairs, &now[..2]), "fewer tags");
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use crate::codec::envelope;
 use crate::error::Result;
 use crate::guard::Guard;
+use crate::store::{Commit, Committed, Tell};
 
 /// How long a lease lives without renewal: the time by which a holder that died holds others up.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(3);
@@ -57,7 +58,7 @@ impl Lease {
         claimed
     }
 
-    /// The right to replace the value that is there now, for a refresh.
+    /// The right to replace what is there now, for a refresh or a write.
     pub(crate) fn over(guard: &Guard, key: &Arc<str>, value: &[u8]) -> Self {
         let expected = envelope::token(value).into();
         Self { guard: guard.clone(), key: Arc::clone(key), expected, held: false, renewal: None }
@@ -71,6 +72,22 @@ impl Lease {
     /// Stores `bytes`, which carry `tags`, for `life`, if the right has not been lost. Says whether it was stored.
     pub(crate) async fn fill(mut self, bytes: Vec<u8>, life: Duration, tags: Arc<[String]>) -> Result<bool> {
         let stored = self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life, tags).await;
+        if stored.is_ok() {
+            self.held = false;
+        }
+        stored
+    }
+
+    /// Puts `bytes` in the place for `life` if the right has not been lost, else leaves nothing there; tells the other instances.
+    pub(crate) async fn commit(
+        mut self,
+        bytes: Vec<u8>,
+        life: Duration,
+        tags: Arc<[String]>,
+        tell: Tell,
+    ) -> Result<Committed> {
+        let (key, expected) = (Arc::clone(&self.key), Some(Arc::clone(&self.expected)));
+        let stored = self.guard.commit(Commit { key, expected, bytes, life, tags, tell }).await;
         if stored.is_ok() {
             self.held = false;
         }

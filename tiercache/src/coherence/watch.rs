@@ -12,23 +12,27 @@ use tokio::sync::Notify;
 
 use crate::error::Result;
 use crate::guard::Guard;
+use crate::store::Op;
 use crate::time::Proof;
 
+use super::bus::Bus;
+use super::journal::{History, Id, Journal};
 use super::news::News;
 
 /// Entries a read of the log asks for.
 const PAGE: usize = 1_000;
 /// Pages a heartbeat reads at most; who is further behind gives up and begins anew.
 const PAGES: usize = 10;
-/// The bus is joined again after a pause that grows from the first to the second of these.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Pages of the log that are compared with the journal at most: more than it has.
+const WHOLE_LOG: usize = 100;
 
 /// Acts on news. MUST bump before it removes.
 pub(crate) trait Heed: Send + Sync {
     fn heed(&self, news: &News);
     /// Something was missed: everything in memory is stale.
     fn heed_everything(&self);
+    /// Invalidates anew what L2 has lost.
+    fn redo(&self, news: News) -> Op<'_, ()>;
 }
 
 /// When this instance was last known to have missed nothing.
@@ -65,34 +69,42 @@ impl Pulse {
 pub(crate) struct Watch {
     guard: Guard,
     log: Arc<str>,
-    channel: Arc<str>,
     heed: Weak<dyn Heed>,
     pulse: Arc<Pulse>,
-    /// The id of the last entry applied; none before the first heartbeat.
-    last: Option<String>,
+    journal: Arc<Journal>,
+    /// The last entry applied, id and message; none before the first heartbeat.
+    last: Option<(String, Vec<u8>)>,
+    /// A history that has ended, and of which L2 may have lost something.
+    ended: Option<History>,
 }
 
 impl Watch {
-    pub(crate) fn new(guard: &Guard, log: &str, channel: &str, heed: Weak<dyn Heed>, pulse: &Arc<Pulse>) -> Self {
-        let (guard, pulse) = (guard.clone(), Arc::clone(pulse));
-        Self { guard, log: log.into(), channel: channel.into(), heed, pulse, last: None }
+    pub(crate) fn new(
+        guard: &Guard,
+        log: &str,
+        heed: Weak<dyn Heed>,
+        pulse: &Arc<Pulse>,
+        journal: &Arc<Journal>,
+    ) -> Self {
+        let (guard, pulse, journal) = (guard.clone(), Arc::clone(pulse), Arc::clone(journal));
+        Self { guard, log: log.into(), heed, pulse, journal, last: None, ended: None }
     }
 
     /// Reads the log at a steady beat and listens to the bus, until nobody heeds any more.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self, bus: Bus) {
         let gap = Arc::new(Notify::new());
-        let bus = self.guard.spawn(listen(
-            self.guard.clone(),
-            Arc::clone(&self.channel),
-            self.heed.clone(),
-            Arc::clone(&gap),
-        ));
+        let bus = self.guard.spawn(bus.run(Arc::clone(&gap)));
         while self.heed.strong_count() > 0 {
             // A bus that was lost and found again may have missed something: look at once.
-            let _ = tokio::time::timeout(self.pulse.max_staleness / 4, gap.notified()).await;
+            let _ = tokio::time::timeout(self.quarter(), gap.notified()).await;
             self.beat().await;
+            self.make_good().await;
         }
         bus.abort();
+    }
+
+    fn quarter(&self) -> Duration {
+        self.pulse.max_staleness / 4
     }
 
     /// One heartbeat. The first one, before anything is in memory, spares it an epoch.
@@ -107,25 +119,42 @@ impl Watch {
     }
 
     /// Applies what is new in the log after `last`.
-    async fn read(&mut self, mut last: String) -> Result<()> {
+    async fn read(&mut self, mut last: (String, Vec<u8>)) -> Result<()> {
         for _ in 0..PAGES {
             let sent = Proof::now();
-            let page = self.guard.read_log(Arc::clone(&self.log), last.clone(), PAGE).await?;
+            let page = self.guard.read_log(Arc::clone(&self.log), last.0.clone(), PAGE).await?;
             let full = page.len() == PAGE;
             let mut entries = page.into_iter();
-            if entries.next().is_none_or(|(id, _)| id != last) {
-                break;
+            if entries.next().is_none_or(|first| first != last) {
+                return self.begin_anew(Id::parse(&last.0)).await;
             }
             let Some(heed) = self.heed.upgrade() else { return Ok(()) };
-            for (id, message) in entries {
-                heed.heed(&News::decode(&message));
-                last = id;
+            for entry in entries {
+                heed.heed(&News::decode(&entry.1));
+                self.journal.saw(&entry.0, &entry.1, sent);
+                last = entry;
             }
-            if !full {
-                self.last = Some(last);
-                self.pulse.beat(sent);
-                return Ok(());
+            if full {
+                continue;
             }
+            if self.journal.misses(sent) {
+                // Lost before any heartbeat could see it.
+                return self.begin_anew(Id::parse(&last.0)).await;
+            }
+            self.last = Some(last);
+            self.pulse.beat(sent);
+            return Ok(());
+        }
+        self.anchor().await
+    }
+
+    /// The log has not what it had. If it was trimmed, only this instance has missed something; else L2 may have lost it.
+    async fn begin_anew(&mut self, last: Id) -> Result<()> {
+        let begin = self.guard.trimmed_to(Arc::clone(&self.log)).await?;
+        if begin.is_none_or(|begin| Id::parse(&begin) <= last) {
+            let ended = self.journal.take();
+            // Two at once cannot be told apart any more: one without entries stands for everything.
+            self.ended = Some(if self.ended.is_some() { History::default() } else { ended });
         }
         self.anchor().await
     }
@@ -134,30 +163,53 @@ impl Watch {
     async fn anchor(&mut self) -> Result<()> {
         self.last = None;
         let sent = Proof::now();
-        let id = self.guard.append(Arc::clone(&self.log), News::Anchor.encode()).await?;
+        let message = News::Anchor(fastrand::u64(..)).encode();
+        let id = self.guard.append(Arc::clone(&self.log), message.clone()).await?;
         if let Some(heed) = self.heed.upgrade() {
             heed.heed_everything();
         }
-        self.last = Some(id);
+        self.journal.begin(&id, &message, sent);
+        self.last = Some((id, message));
         self.pulse.beat(sent);
         Ok(())
     }
-}
 
-/// Stays on the bus, and heeds what it says.
-async fn listen(guard: Guard, channel: Arc<str>, heed: Weak<dyn Heed>, gap: Arc<Notify>) {
-    let mut pause = FIRST_PAUSE;
-    while heed.strong_count() > 0 {
-        let heed = heed.clone();
-        let hear = move |message: &[u8]| {
-            if let Some(heed) = heed.upgrade() {
-                heed.heed(&News::decode(message));
+    /// Redoes what L2 has lost; what fails is tried again at the next beat.
+    async fn make_good(&mut self) {
+        let Some(ended) = &self.ended else { return };
+        // Every instance has found it in the same moment: one is to be the first, and the others to find it done.
+        tokio::time::sleep(self.quarter().mul_f64(fastrand::f64())).await;
+        match self.redo_lost(ended).await {
+            Ok(()) => self.ended = None,
+            Err(error) => tracing::debug!(%error, "what L2 has lost could not be invalidated anew yet"),
+        }
+    }
+
+    async fn redo_lost(&self, ended: &History) -> Result<()> {
+        let lost = ended.lost(&self.log_from(ended.oldest()).await?);
+        let Some(heed) = self.heed.upgrade() else { return Ok(()) };
+        if !lost.is_empty() {
+            tracing::warn!("Redis has lost acknowledged invalidations: they are made anew");
+        }
+        for news in lost {
+            heed.redo(news).await?;
+        }
+        Ok(())
+    }
+
+    async fn log_from(&self, from: Id) -> Result<Vec<(Id, Vec<u8>)>> {
+        let (mut log, mut from) = (Vec::new(), from.to_string());
+        for _ in 0..WHOLE_LOG {
+            let page = self.guard.read_log(Arc::clone(&self.log), from.clone(), PAGE).await?;
+            let full = page.len() == PAGE;
+            if let Some((last, _)) = page.last() {
+                from.clone_from(last);
             }
-        };
-        let joined = Arc::clone(&gap);
-        let ended = guard.listen(&channel, Box::new(hear), Box::new(move || joined.notify_one())).await;
-        gap.notify_one();
-        pause = if ended.is_ok() { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-        tokio::time::sleep(pause).await;
+            log.extend(page.into_iter().map(|(id, message)| (Id::parse(&id), message)));
+            if !full {
+                break;
+            }
+        }
+        Ok(log)
     }
 }

@@ -45,6 +45,15 @@ pub(crate) struct Flights<K, V> {
     on_watch: Box<dyn Fn() + Send + Sync>,
 }
 
+/// How old a load may be, in numbers of the caller's, which only grow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Age {
+    /// The number of a load that begins now.
+    pub(crate) now: u64,
+    /// The least number of a load that the caller joins.
+    pub(crate) oldest: u64,
+}
+
 /// What a caller is to do about a key.
 pub(crate) enum Role<K: Hash + Eq + Clone, V: Clone> {
     /// Load it.
@@ -67,8 +76,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
 
     /// Joins the load of `key`, or begins one.
     pub(crate) fn join(self: &Arc<Self>, key: &K) -> Role<K, V> {
+        self.join_if(key, Age::default())
+    }
+
+    /// Joins the load of `key` if it is young enough, or begins one: who waits for an older one already still gets its result.
+    pub(crate) fn join_if(self: &Arc<Self>, key: &K, age: Age) -> Role<K, V> {
         let mut shard = lock(self.shard(key));
-        if let Some(slot) = shard.get(key) {
+        if let Some(slot) = shard.get(key).filter(|slot| slot.begun >= age.oldest) {
             if lead::is_on_stack(slot) {
                 return Role::Reentrant;
             }
@@ -82,7 +96,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Flights<K, V> {
                 return Role::Wait(Wait::new(Arc::clone(self), key.clone(), slot, enlisted.id));
             }
         }
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::new(age.now));
         shard.insert(key.clone(), Arc::clone(&slot));
         Role::Lead(Lead::new(Arc::clone(self), key.clone(), slot, slot::FIRST))
     }

@@ -13,6 +13,8 @@ use super::pulse::Pulse;
 pub(super) const FIRST: u64 = 0;
 
 pub(super) struct Slot<V> {
+    /// The number of the load: see [`Age`](super::Age).
+    pub(super) begun: u64,
     state: Mutex<State<V>>,
 }
 
@@ -58,7 +60,7 @@ pub(super) enum Seen<V> {
 }
 
 impl<V: Clone> Slot<V> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(begun: u64) -> Self {
         let state = State {
             phase: Phase::Running,
             leader: Some(FIRST),
@@ -68,7 +70,7 @@ impl<V: Clone> Slot<V> {
             next_id: FIRST + 1,
             watched: false,
         };
-        Self { state: Mutex::new(state) }
+        Self { begun, state: Mutex::new(state) }
     }
 
     /// Adds a waiter; `None` if the load has ended.

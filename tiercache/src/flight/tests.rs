@@ -157,6 +157,24 @@ fn a_load_that_has_ended_is_not_joined() {
 }
 
 #[test]
+fn a_load_that_is_too_old_for_a_caller_is_not_joined() {
+    let flights = flights(NEVER);
+    let join = |now, oldest| flights.join_if(&"k", Age { now, oldest });
+    let old = leads(join(3, 0));
+    let mut came_before = waits(join(4, 3));
+    let young = leads(join(5, 4));
+    let mut came_after = waits(join(6, 5));
+    old.end(Some(1));
+    assert_eq!(ask(&mut came_before), Told::Shared(1));
+    assert_eq!(ask(&mut came_after), Told::Nothing);
+    let mut another = waits(join(6, 5));
+    young.end(Some(2));
+    assert_eq!((ask(&mut came_after), ask(&mut another)), (Told::Shared(2), Told::Shared(2)));
+    drop((came_before, came_after, another));
+    assert_empty(&flights);
+}
+
+#[test]
 fn a_value_reaches_a_waiter_that_was_never_polled_before() {
     let flights = flights(NEVER);
     let lead = leads(flights.join(&"k"));

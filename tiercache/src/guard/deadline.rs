@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::time::now;
+
 pub(super) struct Deadlines {
     time: Duration,
     queue: Mutex<Queue>,
@@ -66,7 +68,7 @@ impl Deadlines {
 
     fn enter(&self) -> Arc<Operation> {
         let operation = Arc::new(Operation(Mutex::new(State::Running(None))));
-        let deadline = Instant::now() + self.time;
+        let deadline = now() + self.time;
         let mut queue = self.queue();
         queue.leave_front();
         queue.operations.push_back((deadline, Arc::clone(&operation)));
@@ -80,7 +82,7 @@ impl Deadlines {
 
     /// Ends the operations that are late. Answers when to look again.
     fn end_late(&self) -> Option<Instant> {
-        let now = Instant::now();
+        let now = now();
         loop {
             let mut queue = self.queue();
             queue.leave_front();

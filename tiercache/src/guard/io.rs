@@ -4,12 +4,16 @@
 //! under a paused clock a connect on the user's runtime would meet its deadline at once. So all I/O lives here.
 
 use std::future::Future;
+#[cfg(all(test, feature = "test-util"))]
+use std::sync::Arc;
 use std::sync::Mutex;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+#[cfg(all(test, feature = "test-util"))]
+use super::process::Process;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A single-threaded runtime on a thread of its own; ended when dropped.
@@ -17,6 +21,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) struct Io {
     handle: Handle,
     stop: Mutex<Option<oneshot::Sender<()>>>,
+    #[cfg(all(test, feature = "test-util"))]
+    process: Option<Arc<Process>>,
 }
 
 impl Io {
@@ -24,6 +30,10 @@ impl Io {
     ///
     /// `ErrorKind::Io` if the system gives no thread or no event queue.
     pub(crate) fn start() -> Result<Self> {
+        #[cfg(all(test, feature = "test-util"))]
+        if let Some(process) = Process::current() {
+            return Ok(Self { handle: Handle::current(), stop: Mutex::default(), process: Some(process) });
+        }
         let failed = |error: std::io::Error| {
             Error::new(ErrorKind::Io, format!("the cache's I/O thread could not be started: {error}"))
                 .with_source(error)
@@ -39,7 +49,12 @@ impl Io {
                 runtime.shutdown_background();
             })
             .map_err(failed)?;
-        Ok(Self { handle, stop: Mutex::new(Some(stop)) })
+        Ok(Self {
+            handle,
+            stop: Mutex::new(Some(stop)),
+            #[cfg(all(test, feature = "test-util"))]
+            process: None,
+        })
     }
 
     /// Runs `task` to its end on this thread, whatever becomes of the caller.
@@ -48,6 +63,10 @@ impl Io {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        #[cfg(all(test, feature = "test-util"))]
+        if let Some(process) = &self.process {
+            return process.spawn(task);
+        }
         self.handle.spawn(task)
     }
 

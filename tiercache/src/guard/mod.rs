@@ -1,10 +1,20 @@
-//! Every operation of L2 passes here: onto the cache's own thread, under a deadline, counted when it fails.
+//! Every operation of L2 passes here: onto the cache's own thread, under a deadline, repeated where that is safe, counted when it fails;
+//! and none while the breaker is open.
 //!
 //! Reads are waited for in their callers' tasks where the store allows it: to hand each to a task of its own and back costs more
 //! than the read itself.
 
+mod breaker;
 mod deadline;
+mod errors;
+mod gate;
 mod io;
+mod pause;
+mod probe;
+#[cfg(all(test, feature = "test-util"))]
+mod process;
+mod repeat;
+mod run;
 
 use std::fmt;
 use std::future::Future;
@@ -12,56 +22,106 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+pub(crate) use breaker::{Phase, refuses};
 pub(crate) use io::Io;
+pub(crate) use pause::Pauses;
+#[cfg(all(test, feature = "test-util"))]
+pub(crate) use process::Process;
 use tokio::task::AbortHandle;
 
+use breaker::Breaker;
 use deadline::Deadlines;
+use errors::Errors;
+use gate::WriteGate;
+use repeat::may_pass;
+use run::late;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::store::{Commit, Committed, Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::time::now;
 
 /// L2, guarded. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Guard {
     inner: Arc<Inner>,
+    /// Asks also while the breaker is open.
+    probes: bool,
+}
+
+/// What an L2 is trusted with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How long an operation may take, its repeats included.
+    pub(crate) deadline: Duration,
+    /// How often an operation that may be done twice is repeated.
+    pub(crate) retries: u32,
+    /// As many failures in a row open the breaker.
+    pub(crate) failures: u32,
+    /// The longest time until an L2 that refuses us, or is out of memory, is asked again.
+    pub(crate) longest_pause: Duration,
 }
 
 struct Inner {
     io: Arc<Io>,
     store: Arc<dyn Store>,
-    deadline: Duration,
+    limits: Limits,
+    breaker: Breaker,
+    writes: WriteGate,
+    repeats: AtomicU64,
     /// Of the reads that run in their callers' tasks.
     reads: Arc<Deadlines>,
     errors: Errors,
 }
 
 impl Guard {
-    pub(crate) fn new(io: Arc<Io>, store: Arc<dyn Store>, deadline: Duration) -> Self {
-        let reads = Arc::new(Deadlines::new(deadline));
+    pub(crate) fn new(io: Arc<Io>, store: Arc<dyn Store>, limits: Limits) -> Self {
+        let reads = Arc::new(Deadlines::new(limits.deadline));
         let watched = Arc::clone(&reads);
         io.spawn(async move { watched.watch().await });
-        Self { inner: Arc::new(Inner { io, store, deadline, reads, errors: Errors::default() }) }
+        let inner = Inner {
+            io,
+            store,
+            limits,
+            breaker: Breaker::new(limits.failures),
+            writes: WriteGate::new(limits.longest_pause),
+            repeats: AtomicU64::new(0),
+            reads,
+            errors: Errors::default(),
+        };
+        Self { inner: Arc::new(inner), probes: false }
     }
 
     /// See [`Store::read`].
     pub(crate) async fn read(&self, key: Arc<str>, stamps: Stamps) -> Result<Reading> {
+        self.admit()?;
+        let Limits { deadline, mut retries, .. } = self.inner.limits;
+        let begun = now();
         if let Some(read) = self.inner.store.read_here(&key, &stamps) {
-            let result = self.inner.reads.keep(read).await.unwrap_or_else(|| Err(late(self.inner.deadline)));
-            let result = self.noted(result);
-            if !matches!(&result, Err(error) if error.kind() == ErrorKind::Unavailable) {
-                return result;
+            let result = self.inner.reads.keep(read).await.unwrap_or_else(|| Err(late(deadline)));
+            if retries == 0 || !matches!(&result, Err(error) if may_pass(error.kind())) {
+                return self.noted(result);
             }
-            // A connection that broke says nothing of the server: once more, over a new one.
+            // The first repeat: most likely over a new connection.
+            retries -= 1;
+            self.inner.repeats.fetch_add(1, Relaxed);
         }
-        self.run(move |store| async move { store.read(&key, &stamps).await }).await
+        let read = move |store: Arc<dyn Store>| {
+            let (key, stamps) = (Arc::clone(&key), stamps.clone());
+            async move { store.read(&key, &stamps).await }
+        };
+        self.repeated(deadline.saturating_sub(now().saturating_duration_since(begun)), retries, read).await
     }
 
-    /// See [`Store::write`]. Once begun it goes on, also when the caller is dropped.
-    pub(crate) async fn write(&self, key: Arc<str>, bytes: Vec<u8>, life: Duration) -> Result<()> {
-        self.run(move |store| async move { store.write(&key, bytes, life).await }).await
+    /// See [`Store::commit`]. Once begun it goes on, also when the caller is dropped. Not repeated: an attempt that seems lost may be carried
+    /// out, and the next one would find its own value in the place.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed> {
+        self.run_write(move |store| async move { store.commit(commit).await }).await
     }
 
     /// See [`Store::claim`]. What `then` makes of the answer is dropped if the caller is gone by then.
+    ///
+    /// Never repeated: a request that seems lost may still be carried out, also after an invalidation, and would bring back a lease that
+    /// it voided if a second one with the same nonce had been granted.
     pub(crate) async fn claim<T: Send + 'static>(
         &self,
         key: Arc<str>,
@@ -69,10 +129,13 @@ impl Guard {
         life: Duration,
         then: impl FnOnce(Option<Vec<u8>>) -> T + Send + 'static,
     ) -> Result<T> {
-        self.run(move |store| async move { store.claim(&key, &lease, life).await.map(then) }).await
+        self.run_write(move |store| async move { store.claim(&key, &lease, life).await.map(then) }).await
     }
 
     /// See [`Store::swap`]. Once begun it goes on, also when the caller is dropped.
+    ///
+    /// Never repeated: if the first attempt was carried out and its answer lost, the second finds what it was to replace gone, as it does
+    /// after an invalidation, and a good value would be given up.
     pub(crate) async fn swap(
         &self,
         key: Arc<str>,
@@ -81,7 +144,7 @@ impl Guard {
         life: Duration,
         tags: Arc<[String]>,
     ) -> Result<bool> {
-        self.run(move |store| async move { store.swap(&key, &expected, bytes, life, &tags).await }).await
+        self.run_write(move |store| async move { store.swap(&key, &expected, bytes, life, &tags).await }).await
     }
 
     /// See [`Store::extend`].
@@ -96,13 +159,19 @@ impl Guard {
 
     /// See [`Store::remove`]. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn remove(&self, keys: Vec<String>) -> Result<()> {
-        self.run(move |store| async move { store.remove(&keys).await }).await
+        let keys: Arc<[String]> = keys.into();
+        self.run_twice(move |store| {
+            let keys = Arc::clone(&keys);
+            async move { store.remove(&keys).await }
+        })
+        .await
     }
 
-    /// See [`Store::stamp`], with random stamps.
+    /// See [`Store::stamp`], with random stamps. Not repeated: an attempt that seems lost may be carried out after an invalidation, and
+    /// a stamp must not come back.
     pub(crate) async fn stamp(&self, stamps: Stamps, life: Duration) -> Result<Vec<u64>> {
         let fresh: Vec<u64> = (0..stamps.len()).map(|_| fastrand::u64(..)).collect();
-        self.run(move |store| async move { store.stamp(&stamps, &fresh, life).await }).await
+        self.run_write(move |store| async move { store.stamp(&stamps, &fresh, life).await }).await
     }
 
     /// See [`Store::touch`].
@@ -112,17 +181,28 @@ impl Guard {
 
     /// See [`Store::groups`].
     pub(crate) async fn groups(&self, hash: Arc<str>) -> Result<Vec<String>> {
-        self.run(move |store| async move { store.groups(&hash).await }).await
+        self.run_twice(move |store| {
+            let hash = Arc::clone(&hash);
+            async move { store.groups(&hash).await }
+        })
+        .await
     }
 
-    /// Removes keys and stamps; where there are other instances, tells them. Once begun it goes on, also when the caller is dropped.
-    pub(crate) async fn invalidate(&self, keys: Vec<String>, stamps: Stamps, tell: Tell) -> Result<()> {
-        self.run(move |store| async move {
-            if let Some(shared) = store.shared() {
-                return shared.invalidate(&keys, &stamps, &tell).await;
+    /// Removes keys and stamps; where there are other instances, tells them, and answers the id in the log. Once begun it goes on,
+    /// also when the caller is dropped.
+    pub(crate) async fn invalidate(&self, keys: Vec<String>, stamps: Stamps, tell: Tell) -> Result<Option<String>> {
+        let all = Arc::new((keys, stamps, tell));
+        self.run_twice(move |store| {
+            let all = Arc::clone(&all);
+            async move {
+                let (keys, stamps, tell) = &*all;
+                if let Some(shared) = store.shared() {
+                    return shared.invalidate(keys, stamps, tell).await.map(Some);
+                }
+                store.remove(keys).await?;
+                store.unstamp(stamps).await?;
+                Ok(None)
             }
-            store.remove(&keys).await?;
-            store.unstamp(&stamps).await
         })
         .await
     }
@@ -142,8 +222,19 @@ impl Guard {
         self.run(move |store| async move { shared(&*store)?.read_log(&log, &from, count).await }).await
     }
 
-    /// See [`Shared::listen`].
+    /// See [`Shared::trimmed_to`].
+    pub(crate) async fn trimmed_to(&self, log: Arc<str>) -> Result<Option<String>> {
+        self.run(move |store| async move { shared(&*store)?.trimmed_to(&log).await }).await
+    }
+
+    /// See [`Shared::publish`].
+    pub(crate) async fn publish(&self, channel: Arc<str>, message: Vec<u8>) -> Result<()> {
+        self.run(move |store| async move { shared(&*store)?.publish(&channel, message).await }).await
+    }
+
+    /// See [`Shared::listen`]. Waits first while the breaker is open: the bus has a connection of its own to try.
     pub(crate) async fn listen(&self, channel: &str, hear: Hear, joined: Joined) -> Result<()> {
+        self.inner.breaker.until_closed().await;
         shared(&*self.inner.store)?.listen(channel, hear, joined).await
     }
 
@@ -181,34 +272,6 @@ impl Guard {
     pub(crate) fn errors(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.inner.errors.snapshot().into_iter()
     }
-
-    async fn run<T, F>(&self, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
-    {
-        let deadline = self.inner.deadline;
-        let op = op(Arc::clone(&self.inner.store));
-        let task = self
-            .inner
-            .io
-            .spawn(async move { tokio::time::timeout(deadline, op).await.unwrap_or_else(|_| Err(late(deadline))) });
-        let result = task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::NotInstalled, "the cache is closed")));
-        self.noted(result)
-    }
-
-    /// Counts a failure.
-    fn noted<T>(&self, result: Result<T>) -> Result<T> {
-        if let Err(error) = &result {
-            self.inner.errors.count(error.kind());
-            tracing::debug!(error = %error, "L2 operation failed");
-        }
-        result
-    }
-}
-
-fn late(deadline: Duration) -> Error {
-    Error::new(ErrorKind::Timeout, format!("L2 did not answer within {deadline:?}"))
 }
 
 fn shared(store: &dyn Store) -> Result<&dyn Shared> {
@@ -217,34 +280,9 @@ fn shared(store: &dyn Store) -> Result<&dyn Shared> {
 
 impl fmt::Debug for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("store", &self.describe()).field("deadline", &self.inner.deadline).finish()
-    }
-}
-
-/// Failed operations by kind.
-#[derive(Default)]
-struct Errors([AtomicU64; KINDS.len()]);
-
-const KINDS: [(ErrorKind, &str); 8] = [
-    (ErrorKind::Unavailable, "unavailable"),
-    (ErrorKind::Timeout, "timeout"),
-    (ErrorKind::Overloaded, "overloaded"),
-    (ErrorKind::Refused, "refused"),
-    (ErrorKind::WrongType, "wrong_type"),
-    (ErrorKind::Protocol, "protocol"),
-    (ErrorKind::Io, "io"),
-    (ErrorKind::NotInstalled, "closed"),
-];
-
-impl Errors {
-    fn count(&self, kind: ErrorKind) {
-        if let Some(at) = KINDS.iter().position(|(known, _)| *known == kind) {
-            self.0[at].fetch_add(1, Relaxed);
-        }
-    }
-
-    fn snapshot(&self) -> Vec<(&'static str, u64)> {
-        let counts = self.0.iter().map(|count| count.load(Relaxed));
-        KINDS.iter().map(|(_, name)| *name).zip(counts).filter(|(_, count)| *count > 0).collect()
+        f.debug_struct("Guard")
+            .field("store", &self.describe())
+            .field("limits", &self.inner.limits)
+            .finish_non_exhaustive()
     }
 }

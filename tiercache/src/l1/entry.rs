@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU8, Ordering::AcqRel};
 use crate::stats::{Counters, Event};
 use crate::time::{Moment, Proof};
 
+use super::tags::{TagTable, Tagged};
+
 /// What an entry costs beside its value and key: the entry's own fields, two reference counts, the engine's node.
 const OVERHEAD: usize = 160;
 
@@ -21,11 +23,21 @@ pub(crate) struct Marks {
     pub(crate) generation: u32,
 }
 
+/// What an entry takes over from the begin of its load.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) marks: Marks,
+    pub(crate) proved: Proof,
+    pub(crate) tags: Option<Box<Tagged>>,
+}
+
 /// A value with its deadline and marks. Only here is it decided whether an entry is fresh.
 pub(crate) struct Entry<V: ?Sized = dyn Any + Send + Sync> {
     expires: Moment,
     marks: Marks,
     proved: Proof,
+    /// Few entries have any: the others pay a pointer and a look at it.
+    tags: Option<Box<Tagged>>,
     place: Place,
     value: V,
 }
@@ -38,20 +50,21 @@ impl AnyEntry {
     pub(crate) fn new<T: Send + Sync + 'static>(
         value: Option<T>,
         expires: Moment,
-        (marks, proved): (Marks, Proof),
+        origin: Origin,
         encoded: usize,
         counters: &Arc<Counters>,
     ) -> Arc<Self> {
-        let bytes = encoded + size_of::<Option<T>>() + OVERHEAD;
+        let Origin { marks, proved, tags } = origin;
+        let bytes = encoded + size_of::<Option<T>>() + OVERHEAD + tags.as_ref().map_or(0, |tags| tags.bytes());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let place = Place { counters: Arc::clone(counters), bytes, state: AtomicU8::new(OUTSIDE) };
-        Arc::new(Entry { expires, marks, proved, place, value })
+        Arc::new(Entry { expires, marks, proved, tags, place, value })
     }
 
-    /// Whether it may be served: its life has not run out and neither mark has moved.
+    /// Whether it may be served: its life has not run out, neither mark has moved, and no tag was invalidated.
     #[inline]
-    pub(crate) fn is_fresh(&self, now: Moment, marks: Marks) -> bool {
-        now < self.expires && self.marks == marks
+    pub(crate) fn is_fresh(&self, now: Moment, marks: Marks, tags: &TagTable) -> bool {
+        now < self.expires && self.marks == marks && self.tags.as_ref().is_none_or(|own| own.holds(tags))
     }
 
     /// When it was true: the begin of its load, or of the read that found it in L2.

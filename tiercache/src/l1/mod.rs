@@ -11,8 +11,10 @@ mod entry;
 mod mini_moka;
 #[cfg(feature = "quick-cache")]
 mod quick_cache;
+mod tags;
 
-pub(crate) use entry::{AnyEntry, Marks};
+pub(crate) use entry::{AnyEntry, Marks, Origin};
+pub(crate) use tags::{Slot, TagTable, Tagged};
 
 /// Which engine holds the values of L1, and how many.
 ///

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cache::{Cache, Mode, Region, Report, Request, load, tell};
 use crate::call::{Adjustment, adjustment};
+use crate::coherence::tags::Tags;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::install::{installed, scoped};
@@ -31,7 +32,13 @@ impl Site {
     /// Begins an address.
     pub fn address<H: Fn(), T>(&'static self, _here: H, types: &[&'static str]) -> Address<T> {
         let instance = self.instance::<H>(types, Role::Address);
-        Address { site: self, instance, hasher: KeyHasher::new(&instance.digest), value: PhantomData }
+        Address {
+            site: self,
+            instance,
+            hasher: KeyHasher::new(&instance.digest),
+            tags: Tags::default(),
+            value: PhantomData,
+        }
     }
 }
 
@@ -101,7 +108,10 @@ impl<S> Lookup<S> {
                     None => not_installed(said),
                 }
             }
-            Target::Entry(Some(request)) => look(&request.cache, &request.region, request.digest, said),
+            Target::Entry(Some(request)) => {
+                let tags = std::mem::take(&mut request.tags);
+                look(&request.cache, &request.region, request.digest, said).tagged(tags)
+            }
             Target::Entry(None) => not_installed(said),
         }
     }
@@ -158,7 +168,26 @@ fn not_installed<S: Shape>(said: Option<Adjustment>) -> Look<S> {
     bypass(said)
 }
 
+impl<S: Shape> Look<S> {
+    /// A miss has the tags of its address.
+    fn tagged(mut self, tags: Tags) -> Self {
+        if let Self::Miss(Call { request: Some(request), .. }) = &mut self {
+            request.tags = tags;
+        }
+        self
+    }
+}
+
 impl<S> Call<S> {
+    /// Adds a tag. Only here, after a miss: a hit needs none.
+    #[must_use]
+    pub fn tag<T: fmt::Display + ?Sized>(mut self, tag: &T) -> Self {
+        if let Some(request) = &mut self.request {
+            request.tags.add(tag);
+        }
+        self
+    }
+
     /// Answers the call: by another caller's load, by L2, or by `body`.
     pub async fn load<F>(self, body: Pin<&mut F>) -> S::Output
     where
@@ -188,6 +217,7 @@ pub struct Address<T> {
     site: &'static Site,
     instance: &'static Instance,
     hasher: KeyHasher,
+    tags: Tags,
     value: PhantomData<fn() -> T>,
 }
 
@@ -199,12 +229,19 @@ impl<T: Cacheable> Address<T> {
         self
     }
 
+    /// Adds a tag.
+    #[must_use]
+    pub fn tag<D: fmt::Display + ?Sized>(mut self, tag: &D) -> Self {
+        self.tags.add(tag);
+        self
+    }
+
     /// The address, in the cache that is current.
     pub fn entry(mut self) -> Entry<T> {
         let digest: Result<Digest> = self.hasher.finish();
         let Some(cache) = scoped().or_else(Cache::installed) else { return Entry::nowhere() };
         let region = self.site.region(self.instance, &cache);
-        Entry::at(cache, region, digest)
+        Entry::at(cache, region, digest, self.tags)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod outcome;
+mod update;
 
 use std::fmt;
 use std::future::Future;
@@ -10,6 +11,7 @@ use std::pin::Pin;
 
 pub use addresses::{Addresses, Known, Later, Told};
 pub use outcome::{Fallible, Infallible, Outcome, Returns, ReturnsPlain};
+pub use update::{Holds, Update};
 
 use crate::cache::Cache;
 use crate::install::scoped;
@@ -53,6 +55,15 @@ impl<S, X> Invalidation<S, X> {
     pub fn prefix(mut self, prefix: &'static str) -> Self {
         if let Some(cache) = &self.cache {
             self.known.of(cache).prefixes.push(prefix);
+        }
+        self
+    }
+
+    /// Adds all that carries a tag.
+    #[must_use]
+    pub fn tag<T: fmt::Display + ?Sized>(mut self, tag: &T) -> Self {
+        if let Some(cache) = &self.cache {
+            self.known.of(cache).tags.add(tag);
         }
         self
     }

@@ -5,7 +5,7 @@ mod snapshot;
 
 pub(crate) use counters::{Counters, Event, Timed};
 pub(crate) use snapshot::Tally;
-pub use snapshot::{Counts, Latency, Stats};
+pub use snapshot::{Counts, L2Counts, Latency, Stats};
 
 /// Where the answer of a call came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]

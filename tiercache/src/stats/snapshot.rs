@@ -24,10 +24,26 @@ pub struct Stats {
     pub prefixes: BTreeMap<String, Counts>,
     /// By identity of the cached function.
     pub functions: BTreeMap<String, Counts>,
+    /// What was done about trouble of L2.
+    pub l2: L2Counts,
     /// Operations of L2 that failed, by [`ErrorKind`](crate::ErrorKind).
     pub l2_errors: BTreeMap<&'static str, u64>,
     /// Stored bytes that were not accepted (each a miss, overwritten by the load after it), by reason.
     pub rejected: BTreeMap<&'static str, u64>,
+}
+
+/// What was done about trouble of L2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct L2Counts {
+    /// Times that it had failed so often that it was not asked any more for a while.
+    pub breaker_opened: u64,
+    /// Operations that were repeated.
+    pub retries: u64,
+    /// Writes that were not even tried, as it was out of memory.
+    pub writes_skipped: u64,
+    /// Invalidations that it has not been told of yet, now: keys and groups.
+    pub pending_invalidations: u64,
 }
 
 /// The numbers of one cache, prefix or function.

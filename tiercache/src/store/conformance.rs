@@ -1,9 +1,11 @@
 //! What every L2 must do, whatever it is made of; each store's tests run it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Page, Stamps, Store, tag_life};
+use super::{Commit, Op, Page, Stamps, Store, Tell, tag_life};
+use crate::error::Result;
 
 const LONG: Duration = Duration::from_secs(60);
 /// Short, on the store's own clock; whoever waits for its end asks the store.
@@ -24,8 +26,31 @@ pub(crate) async fn conformance(store: &dyn Store) {
     a_tags_stamp_lives_for_as_long_as_its_longest_entry(store, &at).await;
     a_lease_is_held_by_one_and_voided_by_a_removal(store, &at).await;
     a_swap_replaces_only_what_is_expected(store, &at).await;
+    a_commit_replaces_what_is_expected_and_removes_anything_else(store, &at).await;
+    what_is_committed_is_told_where_there_is_somebody(store, &at).await;
     scan_finds_every_key_under_its_start_and_no_other(store, &at).await;
     scan_finds_the_keys_that_stay_while_others_come_and_go(store, &at).await;
+}
+
+/// Stores unconditionally: what most checks begin with.
+pub(crate) trait Write {
+    fn write(&self, key: &str, bytes: Vec<u8>, life: Duration) -> Op<'_, ()>;
+}
+
+impl<S: Store + ?Sized> Write for S {
+    fn write(&self, key: &str, bytes: Vec<u8>, life: Duration) -> Op<'_, ()> {
+        let commit = self.commit(commit(key, None, bytes, life));
+        Box::pin(async move { commit.await.map(|done| assert!(done.stored, "nothing was expected")) })
+    }
+}
+
+fn commit(key: &str, expected: Option<&[u8]>, bytes: Vec<u8>, life: Duration) -> Commit {
+    let tell = Tell { log: "conformance-log".into(), channel: "conformance-bus".into(), message: b"told".to_vec() };
+    Commit { key: key.into(), expected: expected.map(Into::into), bytes, life, tags: Arc::default(), tell }
+}
+
+async fn stored(store: &dyn Store, commit: Commit) -> Result<bool> {
+    store.commit(commit).await.map(|done| done.stored)
 }
 
 fn names(of: &[&str]) -> Vec<String> {
@@ -267,4 +292,37 @@ async fn a_swap_replaces_only_what_is_expected(store: &dyn Store, at: &str) {
     assert!(!store.release(&key, b"first").await.expect("release"));
     assert!(store.release(&key, b"second").await.expect("release"));
     assert_eq!(bytes_at(store, &key).await, None);
+}
+
+async fn a_commit_replaces_what_is_expected_and_removes_anything_else(store: &dyn Store, at: &str) {
+    let key = format!("{at}:commit");
+    let over =
+        async |expected: &[u8], bytes: &[u8]| stored(store, commit(&key, Some(expected), bytes.to_vec(), LONG)).await;
+    assert!(!over(b"a lease", b"1").await.expect("commit"), "a key that is gone is not made");
+    assert_eq!(bytes_at(store, &key).await, None);
+    assert_eq!(store.claim(&key, b"a lease", LONG).await.expect("claim"), None);
+    assert!(over(b"a lease", b"first value").await.expect("commit"));
+    let found = store.read(&key, &none()).await.expect("read").found.expect("the value just committed");
+    assert_eq!(found.bytes, b"first value");
+    assert!(found.remaining.expect("a life") > LONG / 2);
+    assert!(over(b"first", b"second value").await.expect("commit"));
+    assert!(!over(b"first", b"third value").await.expect("commit"));
+    assert_eq!(bytes_at(store, &key).await, None, "nobody knows which of the two is newer");
+    assert_eq!(store.claim(&key, b"a lease", LONG).await.expect("claim"), None);
+    assert!(!over(b"another", b"value").await.expect("commit"), "nor does another's lease stay");
+    assert_eq!(store.claim(&key, b"a lease", LONG).await.expect("claim"), None);
+    store.remove(&[key]).await.expect("remove");
+}
+
+async fn what_is_committed_is_told_where_there_is_somebody(store: &dyn Store, at: &str) {
+    let Some(shared) = store.shared() else { return };
+    let key = format!("{at}:told");
+    let log = format!("{at}:log");
+    let entries = async || shared.read_log(&log, "0", 9).await.expect("read the log").len();
+    for (expected, stored, told) in [(None, true, 1), (Some(&b"v"[..]), true, 2), (Some(&b"other"[..]), false, 3)] {
+        let mut commit = commit(&key, expected, b"v".to_vec(), LONG);
+        commit.tell.log.clone_from(&log);
+        assert_eq!(self::stored(store, commit).await.expect("commit"), stored);
+        assert_eq!(entries().await, told, "{expected:?}");
+    }
 }

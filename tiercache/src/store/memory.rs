@@ -1,12 +1,15 @@
 //! L2 in memory, for tests.
 
+mod news;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell, tag_life};
+use super::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 use crate::error::Result;
+use crate::time::now;
 
 /// How many keys a page of a scan looks at.
 const PAGE_KEYS: usize = 512;
@@ -26,7 +29,8 @@ struct State {
     /// Keys in the order in which they came: a cursor is a place in it, and stays one while keys come and go.
     order: BTreeMap<u64, String>,
     stamps: BTreeMap<String, BTreeMap<String, u64>>,
-    logs: HashMap<String, Vec<Vec<u8>>>,
+    /// By the number of their place, which never comes twice.
+    logs: HashMap<String, BTreeMap<u64, Vec<u8>>>,
     next: u64,
 }
 
@@ -58,14 +62,14 @@ impl State {
     fn read(&mut self, key: &str, stamps: &Stamps) -> Reading {
         let found = self.find(key);
         let held = self.stamps.get(&*stamps.hash);
-        let mut now: Vec<_> =
+        let mut held_now: Vec<_> =
             stamps.fields.iter().map(|field| held.and_then(|held| held.get(field)).copied()).collect();
-        now.extend(stamps.tags.iter().map(|tag| self.tag(tag)));
-        Reading { found, stamps: now }
+        held_now.extend(stamps.tags.iter().map(|tag| self.tag(tag)));
+        Reading { found, stamps: held_now }
     }
 
     fn find(&mut self, key: &str) -> Option<Found> {
-        let now = Instant::now();
+        let now = now();
         if self.entries.get(key).is_some_and(|entry| entry.is_expired(now)) {
             self.remove(key);
         }
@@ -82,7 +86,7 @@ impl State {
 
     /// Sees that a tag's stamp, if it has one, is kept for long enough.
     fn keep_tag(&mut self, tag: &str, life: Duration) {
-        let until = Instant::now().checked_add(tag_life(life));
+        let until = now().checked_add(tag_life(life));
         if let Some(entry) = self.entries.get_mut(tag)
             && until.is_none_or(|until| entry.expires.is_some_and(|expires| expires < until))
         {
@@ -98,7 +102,7 @@ impl State {
             },
             |entry| entry.number,
         );
-        let expires = Instant::now().checked_add(life);
+        let expires = now().checked_add(life);
         self.order.insert(number, key.to_owned());
         self.entries.insert(key.to_owned(), Entry { bytes, expires, number });
     }
@@ -137,8 +141,14 @@ impl State {
         now
     }
 
+    fn append(&mut self, log: String, message: Vec<u8>) -> u64 {
+        self.next += 1;
+        self.logs.entry(log).or_default().insert(self.next, message);
+        self.next
+    }
+
     fn scan(&self, start: &str, cursor: u64) -> Page {
-        let now = Instant::now();
+        let now = now();
         let mut seen = self.order.range(cursor + 1..).take(PAGE_KEYS).peekable();
         let mut page = Page::default();
         while let Some((number, key)) = seen.next() {
@@ -174,13 +184,6 @@ impl Store for Memory {
         Some(self.read(key, stamps))
     }
 
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
-        Box::pin(async move {
-            self.state().write(key, bytes, life);
-            Ok(())
-        })
-    }
-
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
         Box::pin(async move { Ok(self.state().claim(key, lease, life)) })
     }
@@ -197,10 +200,28 @@ impl Store for Memory {
             let mut state = self.state();
             let holds = state.holds(key, expected);
             if holds {
-                tags.iter().for_each(|tag| state.keep_tag(tag, life));
+                for tag in tags {
+                    state.keep_tag(tag, life);
+                }
                 state.write(key, bytes, life);
             }
             Ok(holds)
+        })
+    }
+
+    fn commit(&self, commit: Commit) -> Op<'_, Committed> {
+        Box::pin(async move {
+            let Commit { key, expected, bytes, life, tags, tell } = commit;
+            let mut state = self.state();
+            let holds = expected.is_none_or(|expected| state.holds(&key, &expected));
+            if holds {
+                tags.iter().for_each(|tag| state.keep_tag(tag, life));
+                state.write(&key, bytes, life);
+            } else {
+                state.remove(&key);
+            }
+            let place = news::log_id(state.append(tell.log, tell.message));
+            Ok(Committed { stored: holds, place: Some(place) })
         })
     }
 
@@ -209,7 +230,7 @@ impl Store for Memory {
             let mut state = self.state();
             let holds = state.holds(key, expected);
             if let Some(entry) = state.entries.get_mut(key).filter(|_| holds) {
-                entry.expires = Instant::now().checked_add(life);
+                entry.expires = now().checked_add(life);
             }
             Ok(holds)
         })
@@ -278,43 +299,12 @@ impl Store for Memory {
     }
 }
 
-/// It has a log and no bus: other instances hear at their next heartbeat.
-impl Shared for Memory {
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
-        Box::pin(async move {
-            self.remove(keys).await?;
-            self.unstamp(stamps).await?;
-            self.append(&tell.log, tell.message.clone()).await.map(drop)
-        })
-    }
-
-    fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {
-        Box::pin(async move {
-            let mut state = self.state();
-            let entries = state.logs.entry(log.to_owned()).or_default();
-            entries.push(message);
-            Ok((entries.len() - 1).to_string())
-        })
-    }
-
-    fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>> {
-        Box::pin(async move {
-            let from = from.parse().unwrap_or(usize::MAX);
-            let state = self.state();
-            let entries = state.logs.get(log).into_iter().flatten().enumerate().skip(from).take(count);
-            Ok(entries.map(|(id, message)| (id.to_string(), message.clone())).collect())
-        })
-    }
-
-    fn listen<'a>(&'a self, _channel: &'a str, _hear: Hear, _joined: Joined) -> Op<'a, ()> {
-        Box::pin(std::future::pending())
-    }
-}
-
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::conformance::conformance;
+    use crate::store::conformance::{Write as _, conformance};
 
     #[tokio::test]
     async fn memory_keeps_the_contract_of_l2() {

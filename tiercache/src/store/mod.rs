@@ -79,6 +79,29 @@ pub(crate) struct Tell {
     pub(crate) message: Vec<u8>,
 }
 
+/// What a writer puts in the place of a value.
+#[derive(Debug)]
+pub(crate) struct Commit {
+    pub(crate) key: Arc<str>,
+    /// What must be under the key, by what it begins with; without it, anything may.
+    pub(crate) expected: Option<Arc<[u8]>>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) life: Duration,
+    /// The keys of the tags that it carries: those that have a stamp keep it for [`tag_life`].
+    pub(crate) tags: Arc<[String]>,
+    /// What the other instances are told, where there are any.
+    pub(crate) tell: Tell,
+}
+
+/// What came of a commit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Committed {
+    /// Else nothing is there any more.
+    pub(crate) stored: bool,
+    /// Where it was told in the log, if there is one.
+    pub(crate) place: Option<String>,
+}
+
 /// Is called with each message of the bus.
 pub(crate) type Hear = Box<dyn Fn(&[u8]) + Send + Sync>;
 /// Is called when the bus has been joined.
@@ -94,9 +117,6 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// begin like that now.
     fn read_here<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Option<Op<'a, Reading>>;
 
-    /// Keeps `bytes` under `key` for `life`, replacing whatever was there, of whatever type.
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()>;
-
     /// Puts `lease` under `key` for `life` if nothing is there. Answers what was: `None` means that the lease is there now.
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>>;
 
@@ -110,6 +130,10 @@ pub(crate) trait Store: Send + Sync + 'static {
         life: Duration,
         tags: &'a [String],
     ) -> Op<'a, bool>;
+
+    /// Replaces what is under the key, of whatever type, if it is what is expected; else removes it. In the same step, and either
+    /// way, tells the other instances, if the store has any. An error may leave what was.
+    fn commit(&self, commit: Commit) -> Op<'_, Committed>;
 
     /// Gives what is under `key` a new `life` if it begins with `expected`. Says whether it did.
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool>;
@@ -141,6 +165,10 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Answers if the store can be used now.
     fn ping(&self) -> Op<'_, ()>;
 
+    /// Lets go of a connection that leaves things unanswered, and of any pause before the next attempt to connect: the next operation is
+    /// to find out how things are.
+    fn renew(&self) {}
+
     /// Makes what was written durable and lets go of files and connections.
     fn close(&self) -> Op<'_, ()>;
 
@@ -156,13 +184,20 @@ pub(crate) trait Store: Send + Sync + 'static {
 /// What a store that several instances use also does: it carries news from one to the others.
 pub(crate) trait Shared: Send + Sync {
     /// Removes `keys` and `stamps`, and after that, in the same step, appends `tell`'s message to the log and sends it to the bus.
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()>;
+    /// Answers the id of its place in the log. A bus that does not take it is no error.
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String>;
 
     /// Appends `message` to the log, and answers the id of its place.
     fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String>;
 
     /// Up to `count` entries of the log, from the place `from` on, that one included: ids and messages.
     fn read_log<'a>(&'a self, log: &'a str, from: &'a str, count: usize) -> Op<'a, Vec<(String, Vec<u8>)>>;
+
+    /// Where the log begins, if it is so long that what was before may have been dropped.
+    fn trimmed_to<'a>(&'a self, log: &'a str) -> Op<'a, Option<String>>;
+
+    /// Sends `message` to the bus alone.
+    fn publish<'a>(&'a self, channel: &'a str, message: Vec<u8>) -> Op<'a, ()>;
 
     /// Stays on the bus: calls `joined` once it is on it, and `hear` with each message, at once. Answers when the bus is lost.
     /// Not under a deadline.

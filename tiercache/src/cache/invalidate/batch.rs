@@ -7,8 +7,10 @@ use tokio::task::JoinHandle;
 
 use super::{Cache, Removal};
 use crate::cache::Region;
+use crate::coherence::news::Removed;
+use crate::coherence::tags::Tags;
 use crate::error::Result;
-use crate::key::{Digest, l2_key};
+use crate::key::Digest;
 use crate::stats::Event;
 
 /// What is to be invalidated together.
@@ -16,6 +18,7 @@ use crate::stats::Event;
 pub(crate) struct Batch {
     pub(crate) values: Vec<(Arc<Region>, Digest)>,
     pub(crate) prefixes: Vec<&'static str>,
+    pub(crate) tags: Tags,
     pub(crate) everything: bool,
 }
 
@@ -36,7 +39,7 @@ impl Begun {
 impl Cache {
     /// Begins to invalidate a batch: in memory at once if there is nothing else, or else by a task of the cache's own.
     pub(crate) fn begin(&self, batch: Batch) -> Begun {
-        let removals = self.removals(batch);
+        let removals = Self::removals(batch);
         if self.inner.l2.is_none() {
             for removal in &removals {
                 self.inner.forget_removed(removal);
@@ -51,23 +54,25 @@ impl Cache {
         })))
     }
 
-    fn removals(&self, batch: Batch) -> Vec<Removal> {
-        let Batch { values, prefixes, everything } = batch;
+    fn removals(batch: Batch) -> Vec<Removal> {
+        let Batch { values, prefixes, tags, everything } = batch;
         let keys = values.iter().map(|(region, digest)| {
             region.counters.count(Event::Invalidation);
-            (*digest, l2_key(self.namespace(), &region.prefix, digest))
+            Removed { prefix: region.prefix.clone(), digest: *digest }
         });
         let keys: Vec<_> = keys.collect();
         if everything {
             return vec![Removal::Everything];
         }
         let keys = (!keys.is_empty()).then_some(Removal::Keys(keys));
-        keys.into_iter().chain(prefixes.into_iter().map(|prefix| Removal::Pattern(prefix.to_owned()))).collect()
+        let tags = (!tags.hashes().is_empty()).then(|| Removal::Tags(tags.hashes().to_vec()));
+        let prefixes = prefixes.into_iter().map(|prefix| Removal::Pattern(prefix.to_owned()));
+        keys.into_iter().chain(tags).chain(prefixes).collect()
     }
 }
 
 /// Warns once in an outage: nobody else is told.
-fn report(told: &Result<()>) {
+pub(in crate::cache) fn report(told: &Result<()>) {
     static OUTAGE: AtomicBool = AtomicBool::new(false);
     match told {
         Ok(()) => OUTAGE.store(false, Ordering::Relaxed),

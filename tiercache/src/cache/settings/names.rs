@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::l1::L1;
 
 use super::super::builder::CacheBuilder;
+use super::super::limits::Limits;
 #[cfg(feature = "config-file")]
 use super::super::named::Named;
 use super::{Values, url};
@@ -17,11 +18,12 @@ type Name = (&'static str, &'static str);
 
 const LIFE: &str = "a time such as 300 (seconds), 250ms, 5m or 1h30m";
 const BYTES: &str = "a number of bytes";
+const TIMES: &str = "a whole number";
 const ENTRIES: &str = "a number of entries";
 const PEM: &str = "the path of a PEM file";
 
 /// The settings of the cache.
-const CACHE: [Name; 21] = [
+const CACHE: [Name; 25] = [
     ("namespace", "one segment of a key: letters, digits, `_`, `-` and `.`"),
     ("l1_engine", "mini-moka, quick-cache or disabled"),
     ("l1_max_entries", ENTRIES),
@@ -35,6 +37,10 @@ const CACHE: [Name; 21] = [
     ("l2_sentinel_password", "a password"),
     ("l2_deadline", LIFE),
     ("l2_connect_timeout", LIFE),
+    ("l2_retries", TIMES),
+    ("l2_breaker_failures", TIMES),
+    ("l2_breaker_max", LIFE),
+    ("max_loads", TIMES),
     ("l2_max_bytes", BYTES),
     ("default_ttl", LIFE),
     ("codec", "bincode, postcard or json"),
@@ -72,6 +78,12 @@ pub(super) fn builder(values: &Values) -> Result<CacheBuilder> {
         max_staleness: read.life("max_staleness")?,
         degraded_l1_ttl: read.life("degraded_l1_ttl")?,
         freshness: read.parsed("freshness")?.unwrap_or_default(),
+        limits: Limits {
+            retries: read.parsed("l2_retries")?,
+            breaker_failures: read.parsed("l2_breaker_failures")?,
+            breaker_max: read.life("l2_breaker_max")?,
+            max_loads: read.parsed("max_loads")?,
+        },
         ..CacheBuilder::default()
     };
     let l2 = url::Options {
@@ -221,6 +233,10 @@ mod tests {
             ("max_staleness", "1s"),
             ("degraded_l1_ttl", "5s"),
             ("freshness", "strict"),
+            ("l2_retries", "2"),
+            ("l2_breaker_failures", "7"),
+            ("l2_breaker_max", "10s"),
+            ("max_loads", "100"),
         ]))
         .unwrap();
         assert_eq!(builder.namespace.as_deref(), Some("shop"));
@@ -231,6 +247,9 @@ mod tests {
         assert_eq!((builder.l2_deadline, builder.max_value_bytes), (Some(Duration::from_millis(20)), Some(1_000)));
         assert_eq!((builder.max_staleness, builder.freshness), (Some(Duration::from_secs(1)), Freshness::Strict));
         assert_eq!(builder.degraded_l1_ttl, Some(Duration::from_secs(5)));
+        let Limits { retries, breaker_failures, breaker_max, max_loads } = builder.limits;
+        assert_eq!((retries, breaker_failures, max_loads), (Some(2), Some(7), Some(100)));
+        assert_eq!(breaker_max, Some(Duration::from_secs(10)));
         assert!(format!("{:?}", builder.l1).contains("Some(7)"));
     }
 }

@@ -27,7 +27,7 @@ use self::clock::Clock;
 use self::disk::Disk;
 use self::request::{Request, Response};
 use self::worker::{Command, Worker};
-use super::{Op, Page, Reading, Stamps, Store};
+use super::{Commit, Committed, Op, Page, Reading, Stamps, Store};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The default of `max_bytes`.
@@ -168,10 +168,6 @@ impl Store for EmbeddedStore {
         Some(self.read(key, stamps))
     }
 
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
-        op!(self, Request::Write { key: key.to_owned(), bytes, life }, Response::Done => ())
-    }
-
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
         let (key, lease) = (key.to_owned(), lease.to_vec());
         op!(self, Request::Claim { key, lease, life }, Response::InPlace(found) => found)
@@ -187,6 +183,11 @@ impl Store for EmbeddedStore {
     ) -> Op<'a, bool> {
         let (key, expected, tags) = (key.to_owned(), expected.to_vec(), tags.to_vec());
         op!(self, Request::Swap { key, expected, bytes, life, tags }, Response::Held(held) => held)
+    }
+
+    fn commit(&self, commit: Commit) -> Op<'_, Committed> {
+        let Commit { key, expected, bytes, life, tags, tell: _ } = commit;
+        op!(self, Request::Commit { key, expected, bytes, life, tags }, Response::Held(stored) => Committed { stored, place: None })
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {

@@ -1,5 +1,6 @@
 //! What the worker is asked, and how each request is done inside a transaction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redb::{Error as Trouble, ReadableTable};
@@ -14,9 +15,9 @@ use crate::store::{Page, Reading, Stamps};
 #[derive(Debug)]
 pub(super) enum Request {
     Read { key: String, stamps: Stamps },
-    Write { key: String, bytes: Vec<u8>, life: Duration },
     Claim { key: String, lease: Vec<u8>, life: Duration },
     Swap { key: String, expected: Vec<u8>, bytes: Vec<u8>, life: Duration, tags: Vec<String> },
+    Commit { key: Arc<str>, expected: Option<Arc<[u8]>>, bytes: Vec<u8>, life: Duration, tags: Arc<[String]> },
     Extend { key: String, expected: Vec<u8>, life: Duration },
     Release { key: String, expected: Vec<u8> },
     Remove { keys: Vec<String> },
@@ -52,7 +53,8 @@ impl Request {
     /// How many bytes it carries, about.
     pub(super) fn weight(&self) -> u64 {
         match self {
-            Self::Write { key, bytes, .. } | Self::Swap { key, bytes, .. } => weight(key, bytes),
+            Self::Commit { key, bytes, .. } => weight(key, bytes),
+            Self::Swap { key, bytes, .. } => weight(key, bytes),
             Self::Remove { keys } => keys.iter().map(|key| weight(key, &[])).sum(),
             Self::Stamp { stamps, .. } | Self::Unstamp { stamps } => {
                 stamps.fields.iter().chain(&*stamps.tags).map(|name| weight(name, &[])).sum()
@@ -101,15 +103,27 @@ pub(super) fn change(
 ) -> Result<Answered, Trouble> {
     let leases = &mut beside.leases;
     match request {
-        Request::Write { key, bytes, .. } | Request::Swap { key, bytes, .. } if weight(key, bytes) > max => {
-            // Not the old value either: the caller meant to replace it.
-            leases.remove(key);
-            tables.remove(key, now)?;
-            return Ok(Err(too_large(bytes.len(), max)));
+        Request::Swap { key, bytes, .. } if weight(key, bytes) > max => {
+            return refuse(tables, leases, key, bytes, max, now);
         }
-        Request::Write { key, bytes, life } => {
+        Request::Commit { key, bytes, .. } if weight(key, bytes) > max => {
+            return refuse(tables, leases, key, bytes, max, now);
+        }
+        Request::Commit { key, expected, bytes, life, tags } => {
+            let held = match expected {
+                None => true,
+                Some(expected) => in_place(tables, leases, key, now)?.is_some_and(|found| found.starts_with(expected)),
+            };
             leases.remove(key);
-            tables.write(key, bytes, *life, now)?;
+            if held {
+                for tag in &**tags {
+                    tables.keep_tag(tag, *life, now)?;
+                }
+                tables.write(key, bytes, *life, now)?;
+            } else {
+                tables.remove(key, now)?;
+            }
+            return Ok(Ok(Response::Held(held)));
         }
         Request::Claim { key, lease, life } => {
             let found = in_place(tables, leases, key, now)?;
@@ -141,6 +155,20 @@ pub(super) fn change(
         _ => return look(&tables.view, &mut beside.cursors, request, now),
     }
     Ok(Ok(Response::Done))
+}
+
+/// Refuses bytes that do not fit. The old value goes all the same: the caller meant to replace it.
+fn refuse(
+    tables: &mut Tables<'_>,
+    leases: &mut Leases,
+    key: &str,
+    bytes: &[u8],
+    max: u64,
+    now: u64,
+) -> Result<Answered, Trouble> {
+    leases.remove(key);
+    tables.remove(key, now)?;
+    Ok(Err(too_large(bytes.len(), max)))
 }
 
 /// The lease or the value of `key`.

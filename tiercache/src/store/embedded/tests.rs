@@ -4,7 +4,7 @@ use std::task::{Context, Waker};
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::conformance::conformance;
+use crate::store::conformance::{Write as _, conformance};
 use crate::store::{Found, Stamps};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -71,7 +71,7 @@ fn group() -> Stamps {
 }
 
 fn write(key: impl Into<String>, length: usize, life: Duration) -> Request {
-    Request::Write { key: key.into(), bytes: vec![7; length], life }
+    Request::Commit { key: key.into().into(), expected: None, bytes: vec![7; length], life, tags: Arc::default() }
 }
 
 fn remove(key: &str) -> Request {

@@ -116,6 +116,19 @@ impl Connection {
         &self.shared.server
     }
 
+    /// Lets go of a connection that has something unanswered, and makes the next attempt to connect due now.
+    pub(super) fn renew(&self) {
+        let silent = match &mut *self.shared.lock() {
+            State::Up { serial, unanswered_since: Some(_), .. } => *serial,
+            State::Down { retry_at, .. } => {
+                *retry_at = Instant::now();
+                return;
+            }
+            _ => return,
+        };
+        self.shared.drop_connection(silent, "it does not answer");
+    }
+
     pub(super) fn close(&self) {
         *self.shared.lock() = State::Closed;
     }

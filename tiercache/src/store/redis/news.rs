@@ -20,7 +20,7 @@ pub(super) const MESSAGE: &str = "m";
 const PING: Duration = Duration::from_secs(1);
 
 impl Shared for RedisStore {
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String> {
         Box::pin(async move {
             let mut call = self.scripts.invalidate.key(&tell.log);
             call.key(&*stamps.hash);
@@ -31,7 +31,7 @@ impl Shared for RedisStore {
             for field in &*stamps.fields {
                 call.arg(field);
             }
-            self.script::<u64>(&call).await.map(drop)
+            self.script(&call).await
         })
     }
 
@@ -51,6 +51,21 @@ impl Shared for RedisStore {
             // An entry is a list of fields and values; ours has one of each.
             Ok(entries.into_iter().map(|(id, mut fields)| (id, fields.pop().unwrap_or_default())).collect())
         })
+    }
+
+    fn trimmed_to<'a>(&'a self, log: &'a str) -> Op<'a, Option<String>> {
+        Box::pin(async move {
+            if self.one::<usize>(cmd("XLEN").arg(log)).await? < LOG_LENGTH {
+                return Ok(None);
+            }
+            let first: Vec<(String, Vec<Vec<u8>>)> =
+                self.one(cmd("XRANGE").arg(log).arg("-").arg("+").arg("COUNT").arg(1)).await?;
+            Ok(first.into_iter().next().map(|(id, _)| id))
+        })
+    }
+
+    fn publish<'a>(&'a self, channel: &'a str, message: Vec<u8>) -> Op<'a, ()> {
+        Box::pin(async move { self.one::<u64>(cmd("PUBLISH").arg(channel).arg(message)).await.map(drop) })
     }
 
     fn listen<'a>(&'a self, channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()> {

@@ -8,10 +8,10 @@ use redis::{
 };
 
 use super::connection::{Connection, Exchange};
-use super::news::Bus;
+use super::news::{Bus, LOG_LENGTH};
 use super::server::Server;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
+use crate::store::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 
 /// Keys a page of `SCAN` looks at.
 pub(super) const SCAN_COUNT: usize = 512;
@@ -21,6 +21,7 @@ pub(super) struct Scripts {
     stamp: Script,
     claim: Script,
     swap: Script,
+    commit: Script,
     extend: Script,
     release: Script,
     pub(super) invalidate: Script,
@@ -32,6 +33,7 @@ impl Scripts {
             stamp: Script::new(include_str!("stamp.lua")),
             claim: Script::new(include_str!("claim.lua")),
             swap: Script::new(include_str!("swap.lua")),
+            commit: Script::new(include_str!("commit.lua")),
             extend: Script::new(include_str!("extend.lua")),
             release: Script::new(include_str!("release.lua")),
             invalidate: Script::new(include_str!("invalidate.lua")),
@@ -101,6 +103,26 @@ impl RedisStore {
         result.map_err(translate)
     }
 
+    async fn commit(&self, commit: Commit) -> Result<Committed> {
+        let Commit { key, expected, bytes, life, tags, tell } = commit;
+        let mut call = self.scripts.commit.key(&*key);
+        call.key(tell.log);
+        for tag in &*tags {
+            call.key(tag);
+        }
+        call.arg(bytes)
+            .arg(millis(life))
+            .arg(millis(tag_life(life)))
+            .arg(tell.channel)
+            .arg(tell.message)
+            .arg(LOG_LENGTH);
+        if let Some(expected) = expected {
+            call.arg(&*expected);
+        }
+        let (stored, place) = self.script(&call).await?;
+        Ok(Committed { stored, place: Some(place) })
+    }
+
     async fn scan(&self, start: &str, cursor: u64) -> Result<Page> {
         let mut command = cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(format!("{}*", escape(start))).arg("COUNT").arg(SCAN_COUNT);
@@ -150,10 +172,6 @@ impl Store for RedisStore {
         Some(Box::pin(read_on(exchange, key, stamps)))
     }
 
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
-        Box::pin(async move { self.one(cmd("SET").arg(key).arg(bytes).arg("PX").arg(millis(life))).await })
-    }
-
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
         Box::pin(async move { self.script(self.scripts.claim.key(key).arg(lease).arg(millis(life))).await })
     }
@@ -174,6 +192,10 @@ impl Store for RedisStore {
             call.arg(expected).arg(bytes).arg(millis(life)).arg(millis(tag_life(life)));
             self.script(&call).await
         })
+    }
+
+    fn commit(&self, commit: Commit) -> Op<'_, Committed> {
+        Box::pin(self.commit(commit))
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
@@ -215,6 +237,10 @@ impl Store for RedisStore {
 
     fn ping(&self) -> Op<'_, ()> {
         Box::pin(async move { self.one::<String>(&cmd("PING")).await.map(drop) })
+    }
+
+    fn renew(&self) {
+        self.connection.renew();
     }
 
     fn close(&self) -> Op<'_, ()> {
@@ -291,7 +317,8 @@ fn by_code(code: Option<&str>) -> ErrorKind {
     match code {
         Some("WRONGTYPE") => ErrorKind::WrongType,
         Some("NOAUTH" | "WRONGPASS" | "NOPERM") => ErrorKind::Refused,
-        Some("OOM" | "BUSY" | "MISCONF" | "LOADING" | "NOREPLICAS") => ErrorKind::Overloaded,
+        Some("OOM") => ErrorKind::OutOfMemory,
+        Some("BUSY" | "MISCONF" | "LOADING" | "NOREPLICAS") => ErrorKind::Overloaded,
         _ => ErrorKind::Protocol,
     }
 }

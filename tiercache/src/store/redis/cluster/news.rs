@@ -11,7 +11,7 @@ use crate::store::redis::news::{Bus, LOG_LENGTH, MESSAGE};
 use crate::store::{Hear, Joined, Op, Shared, Stamps, Tell};
 
 impl Shared for ClusterStore {
-    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
+    fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String> {
         Box::pin(self.invalidate(keys, stamps, tell))
     }
 
@@ -33,6 +33,22 @@ impl Shared for ClusterStore {
         })
     }
 
+    fn trimmed_to<'a>(&'a self, log: &'a str) -> Op<'a, Option<String>> {
+        Box::pin(async move {
+            if self.one::<usize>(log, cmd("XLEN").arg(log)).await? < LOG_LENGTH {
+                return Ok(None);
+            }
+            let first: Vec<(String, Vec<Vec<u8>>)> =
+                self.one(log, cmd("XRANGE").arg(log).arg("-").arg("+").arg("COUNT").arg(1)).await?;
+            Ok(first.into_iter().next().map(|(id, _)| id))
+        })
+    }
+
+    /// Any node takes it to all.
+    fn publish<'a>(&'a self, channel: &'a str, message: Vec<u8>) -> Op<'a, ()> {
+        Box::pin(async move { self.one::<u64>(channel, cmd("PUBLISH").arg(channel).arg(message)).await.map(drop) })
+    }
+
     fn listen<'a>(&'a self, channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()> {
         Box::pin(async move {
             let primaries = self.nodes.primaries().await?;
@@ -44,15 +60,20 @@ impl Shared for ClusterStore {
 }
 
 impl ClusterStore {
+    /// Tells the others, and answers where in the log.
+    pub(super) async fn tell(&self, tell: &Tell) -> Result<String> {
+        let arguments = (&tell.channel, &tell.message, LOG_LENGTH);
+        self.script(&self.scripts.tell, &tell.log, &arguments).await
+    }
+
     /// What is removed is gone from every slot before the others hear of it.
-    async fn invalidate(&self, keys: &[String], stamps: &Stamps, tell: &Tell) -> Result<()> {
+    async fn invalidate(&self, keys: &[String], stamps: &Stamps, tell: &Tell) -> Result<String> {
         self.forget(keys, stamps).await?;
         let slots: BTreeSet<u16> = keys.iter().chain(&*stamps.tags).map(|key| slot_of(key)).collect();
         if slots.len() > 1 {
             // A load that began in between may have read one key before its removal, and have filled another after it.
             self.forget(keys, stamps).await?;
         }
-        let arguments = (&tell.channel, &tell.message, LOG_LENGTH);
-        self.script::<u64>(&self.scripts.tell, &tell.log, &arguments).await.map(drop)
+        self.tell(tell).await
     }
 }

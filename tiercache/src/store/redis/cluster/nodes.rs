@@ -87,10 +87,18 @@ impl Nodes {
         self.shared.doubt.notify_one();
     }
 
+    pub(super) fn renew(&self) {
+        self.doubt();
+        self.all().iter().for_each(|node| node.connection.renew());
+    }
+
     pub(super) fn close(&self) {
-        for node in self.shared.seeds.iter().chain(&self.read(|map| map.primaries().to_vec())) {
-            node.connection.close();
-        }
+        self.all().iter().for_each(|node| node.connection.close());
+    }
+
+    fn all(&self) -> Vec<Arc<Node>> {
+        let primaries = self.read(|map| map.primaries().to_vec());
+        [self.shared.seeds.clone(), primaries].concat()
     }
 
     fn read<T>(&self, look: impl FnOnce(&Map) -> T) -> T {

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
+use futures_util::future::{join, join_all, join3, select_ok};
 use redis::{Value, cmd, pipe};
 
 use super::ClusterStore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::redis::store::{SCAN_COUNT, convert, escape, millis, remaining_life, translate};
-use crate::store::{Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
+use crate::store::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 
 /// The upper bits of a cursor are the number of the primary; Redis's own never needs them.
 const CURSOR_BITS: u32 = 48;
 
 impl ClusterStore {
     async fn read(&self, key: &str, stamps: &Stamps) -> Result<Reading> {
-        let tags = futures_util::future::join_all(stamps.tags.iter().map(|tag| self.stamp_of(tag)));
-        let (found, fields, tags) = futures_util::join!(self.find(key), self.fields(stamps), tags);
+        let tags = join_all(stamps.tags.iter().map(|tag| self.stamp_of(tag)));
+        let (found, fields, tags) = join3(self.find(key), self.fields(stamps), tags).await;
         let mut stamps = fields?;
         for tag in tags {
             stamps.push(tag?);
@@ -47,7 +48,7 @@ impl ClusterStore {
     async fn stamp(&self, stamps: &Stamps, fresh: &[u64], life: Duration) -> Result<Vec<u64>> {
         let (of_fields, of_tags) = fresh.split_at(stamps.fields.len());
         let tags = stamps.tags.iter().zip(of_tags).map(|(tag, fresh)| self.stamp_tag(tag, *fresh, life));
-        let (fields, tags) = futures_util::join!(self.stamp_fields(stamps, of_fields), super::all(tags));
+        let (fields, tags) = join(self.stamp_fields(stamps, of_fields), super::all(tags)).await;
         Ok([fields?, tags?].concat())
     }
 
@@ -78,6 +79,15 @@ impl ClusterStore {
         super::all(tags.iter().map(|tag| keep(tag))).await.map(drop)
     }
 
+    /// The others are told after it: who reads in between finds what is new, or nothing.
+    async fn commit(&self, commit: Commit) -> Result<Committed> {
+        let Commit { key, expected, bytes, life, tags, tell } = commit;
+        self.keep_tags(&tags, life).await?;
+        let arguments = (bytes, millis(life), expected.as_deref());
+        let stored = self.script(&self.scripts.commit, &key, &arguments).await?;
+        Ok(Committed { stored, place: Some(self.tell(&tell).await?) })
+    }
+
     /// Removes keys and stamps, each by its primary.
     pub(super) async fn forget(&self, keys: &[String], stamps: &Stamps) -> Result<()> {
         let fields = async {
@@ -86,7 +96,7 @@ impl ClusterStore {
             }
             self.one::<u64>(&stamps.hash, cmd("HDEL").arg(&*stamps.hash).arg(&*stamps.fields)).await.map(drop)
         };
-        let (keys, fields) = futures_util::join!(self.unlink(keys.iter().chain(&*stamps.tags)), fields);
+        let (keys, fields) = join(self.unlink(keys.iter().chain(&*stamps.tags)), fields).await;
         keys.and(fields)
     }
 
@@ -119,7 +129,7 @@ impl ClusterStore {
         if primaries.is_empty() {
             return Err(Error::new(ErrorKind::Unavailable, "the cluster has no primary"));
         }
-        futures_util::future::select_ok(primaries.iter().map(ask)).await.map(drop)
+        select_ok(primaries.iter().map(ask)).await.map(drop)
     }
 }
 
@@ -131,10 +141,6 @@ impl Store for ClusterStore {
     /// Whoever is sent on to another node may have to connect to it first.
     fn read_here<'a>(&'a self, _: &'a str, _: &'a Stamps) -> Option<Op<'a, Reading>> {
         None
-    }
-
-    fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
-        Box::pin(async move { self.one(key, cmd("SET").arg(key).arg(bytes).arg("PX").arg(millis(life))).await })
     }
 
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
@@ -153,6 +159,10 @@ impl Store for ClusterStore {
             self.keep_tags(tags, life).await?;
             self.script(&self.scripts.swap, key, &(expected, bytes, millis(life))).await
         })
+    }
+
+    fn commit(&self, commit: Commit) -> Op<'_, Committed> {
+        Box::pin(self.commit(commit))
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
@@ -189,6 +199,10 @@ impl Store for ClusterStore {
 
     fn ping(&self) -> Op<'_, ()> {
         Box::pin(self.ping())
+    }
+
+    fn renew(&self) {
+        self.nodes.renew();
     }
 
     fn close(&self) -> Op<'_, ()> {

@@ -1,0 +1,62 @@
+//! `max_loads` bounds the bodies that run at once.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tiercache::{Cache, cached};
+use tokio::sync::Semaphore;
+
+use tiercache_tests::Calls;
+
+async fn limited(loads: usize) -> Cache {
+    Cache::builder().max_loads(loads).build().await.expect("the settings are good")
+}
+
+/// A body that says that it runs and waits to be let on.
+#[cached(prefix = "slow", skip(runs, gate))]
+async fn slow(id: u64, runs: &Calls, gate: &Semaphore) -> u64 {
+    runs.hit();
+    gate.acquire().await.expect("never closed").forget();
+    id
+}
+
+#[cached(prefix = "inner")]
+async fn inner(id: u64) -> u64 {
+    id
+}
+
+#[cached(prefix = "outer")]
+async fn outer(id: u64) -> u64 {
+    inner(id).await + inner(id + 1_000).await
+}
+
+#[tokio::test]
+async fn no_more_bodies_run_at_once_and_all_get_their_turn() {
+    let (cache, runs, gate) = (limited(3).await, Calls::new(), Arc::new(Semaphore::new(0)));
+    let calls = (0..10).map(|id| cache.scope(slow(id, &runs, &gate)));
+    let mut calls = std::pin::pin!(join_all(calls));
+    for let_on in 0..7 {
+        assert!(futures_util::poll!(calls.as_mut()).is_pending());
+        assert_eq!(runs.get(), 3 + let_on);
+        gate.add_permits(1);
+    }
+    gate.add_permits(3);
+    assert_eq!(calls.await, (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_its_place() {
+    let (cache, runs, gate) = (limited(1).await, Calls::new(), Semaphore::new(0));
+    {
+        let mut given_up = std::pin::pin!(cache.scope(slow(1, &runs, &gate)));
+        assert!(futures_util::poll!(given_up.as_mut()).is_pending());
+    }
+    gate.add_permits(1);
+    assert_eq!(cache.scope(slow(2, &runs, &gate)).await, 2);
+}
+
+#[tokio::test]
+async fn a_body_inside_another_one_needs_no_place() {
+    let cache = limited(1).await;
+    assert_eq!(cache.scope(outer(1)).await, 1_002);
+}

@@ -1,0 +1,142 @@
+//! An L2 that fails is left alone: calls do not pay for it, and it is used again soon after it answers.
+
+use std::time::{Duration, Instant};
+
+use tiercache::{Cache, CallExt, L2Health, Redis, Source, cached};
+use tiercache_tests::{Calls, Proxy, RedisServer, eventually};
+
+use super::ALONE;
+use super::redis_down::{at, recovers};
+
+/// Far more than a body takes and far less than is spared: what is measured is not the machine.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+#[cached(prefix = "quick", skip(runs))]
+async fn quick(id: u64, runs: &Calls) -> u64 {
+    runs.hit();
+    id
+}
+
+pub(super) async fn patient(url: &str) -> Cache {
+    let redis = Redis::new(url).expect("the URL is well formed");
+    Cache::builder().l2(redis).l2_deadline(DEADLINE).build().await.expect("the settings are good")
+}
+
+/// Calls until the breaker is open.
+async fn until_open(cache: &Cache) {
+    let runs = Calls::new();
+    let calls = (0..10).map(|id| cache.scope(quick(1_000_000 + id, &runs)));
+    futures_util::future::join_all(calls).await;
+    let open = async || !matches!(cache.health().await.l2, L2Health::Up { .. } | L2Health::Down { .. });
+    eventually(open, Duration::from_secs(10)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_black_hole_calls_cost_no_deadline_and_it_ends_by_itself() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    let (one, two, runs) = (patient(&proxy.url()).await, at(&server.url()).await, Calls::new());
+    recovers(&two, &one).await;
+    proxy.black_hole();
+    until_open(&one).await;
+    assert_eq!(one.stats().l2.breaker_opened, 1);
+    let begun = Instant::now();
+    for id in 0..1_000 {
+        one.scope(quick(id, &runs)).await;
+    }
+    // One deadline would be as much.
+    let took = begun.elapsed();
+    assert!(took < DEADLINE, "{took:?}");
+    assert_eq!(runs.get(), 1_000);
+    proxy.pass();
+    recovers(&two, &one).await;
+    assert!(matches!(one.health().await.l2, L2Health::Up { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_sent_on_behalf_of_calls_while_it_is_open() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    let (cache, runs) = (at(&proxy.url()).await, Calls::new());
+    proxy.down().await;
+    until_open(&cache).await;
+    let (before, errors) = (proxy.accepted(), cache.stats().l2_errors);
+    let begun = Instant::now();
+    for id in 0..1_000 {
+        cache.scope(quick(id, &runs)).await;
+    }
+    let probes = usize::try_from(begun.elapsed().as_secs()).unwrap() * 2 + 1;
+    let tries = proxy.accepted() - before;
+    // Each probe may try twice.
+    assert!(tries <= 2 * probes, "{tries} connections for {probes} probes");
+    let failed = cache.stats().l2_errors.values().sum::<u64>() - errors.values().sum::<u64>();
+    assert!(failed <= probes as u64, "{failed} operations for {probes} probes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_is_tried_seldom_and_said_in_health() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start_with(&["--requirepass", "right"]).await;
+    let proxy = Proxy::start(server.port()).await;
+    let begun = Instant::now();
+    let (cache, runs) = (at(&format!("redis://:wrong@127.0.0.1:{}", proxy.port())).await, Calls::new());
+    let mut id = 0;
+    while begun.elapsed() < Duration::from_secs(5) {
+        id += 1;
+        cache.scope(quick(id, &runs)).await;
+        assert!(matches!(cache.health().await.l2, L2Health::Misconfigured { .. }), "{:?}", cache.health().await.l2);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let tries = proxy.accepted();
+    // As the pauses grow, that is less than ten in ten seconds.
+    assert!((2..=4).contains(&tries), "{tries}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn out_of_memory_writes_are_skipped_and_taken_up_again() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let (one, two, runs) = (at(&server.url()).await, at(&server.url()).await, Calls::new());
+    recovers(&one, &two).await;
+    one.scope(quick(0, &runs)).await;
+    memory(&server, "1").await;
+    for id in 1..=100 {
+        one.scope(quick(id, &runs)).await;
+    }
+    let stats = one.stats();
+    assert_eq!(stats.total.store_failures, 100);
+    assert!(stats.l2.writes_skipped >= 90, "{:?}", stats.l2);
+    assert!(matches!(one.health().await.l2, L2Health::Full { .. }));
+    let (_, outcome) = two.scope(quick(0, &runs).with_outcome()).await;
+    assert_eq!(outcome.unwrap().source(), Source::L2, "it is read");
+    one.scope(async { quick_entry(0).invalidate().await }).await.expect("it is told what is invalid");
+    memory(&server, "0").await;
+    recovers(&one, &two).await;
+    assert!(matches!(one.health().await.l2, L2Health::Up { .. }));
+}
+
+async fn memory(server: &RedisServer, limit: &str) {
+    let mut connection = server.connection().await;
+    for (setting, value) in [("maxmemory-policy", "noeviction"), ("maxmemory", limit)] {
+        redis::cmd("CONFIG").arg("SET").arg(setting).arg(value).exec_async(&mut connection).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_connection_is_no_miss() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    let (one, two, runs) = (patient(&proxy.url()).await, at(&server.url()).await, Calls::new());
+    recovers(&two, &one).await;
+    two.scope(quick(7, &runs)).await;
+    for _ in 0..20 {
+        one.clear_l1();
+        proxy.cut_all().await;
+        let (_, outcome) = one.scope(quick(7, &runs).with_outcome()).await;
+        assert_eq!(outcome.unwrap().source(), Source::L2);
+    }
+    assert!(one.stats().l2.retries > 0);
+}

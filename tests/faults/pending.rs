@@ -1,0 +1,176 @@
+//! An invalidation that cannot reach Redis is not forgotten: it is told first of all when Redis answers again.
+
+use std::time::Duration;
+
+use tiercache::{Cache, CallExt, ErrorKind, Key, Source, cached};
+use tiercache_tests::{Calls, Proxy, RedisServer, eventually};
+
+use super::ALONE;
+use super::breaker::patient;
+use super::redis_down::recovers;
+
+/// The body counts, so an older value is a smaller one.
+#[cached(prefix = "version:of", skip(runs))]
+async fn version(id: u64, runs: &Calls) -> usize {
+    runs.hit()
+}
+
+async fn source(cache: &Cache, id: u64, runs: &Calls) -> (usize, Source) {
+    let (value, outcome) = cache.scope(version(id, runs).with_outcome()).await;
+    (value, outcome.unwrap().source())
+}
+
+/// One behind a proxy, one beside it, with the first `ids` in Redis and in both memories.
+async fn pair(server: &RedisServer, ids: u64, runs: &Calls) -> (Proxy, Cache, Cache) {
+    let proxy = Proxy::start(server.port()).await;
+    let (one, two) = (patient(&proxy.url()).await, patient(&server.url()).await);
+    recovers(&one, &two).await;
+    for id in 0..ids {
+        let value = source(&one, id, runs).await.0;
+        assert_eq!(source(&two, id, runs).await, (value, Source::L2));
+    }
+    (proxy, one, two)
+}
+
+/// Until nothing is pending any more. It is told within the time in which Redis is found to answer.
+async fn told(cache: &Cache) {
+    eventually(async || cache.health().await.pending_invalidations == 0, Duration::from_secs(5)).await;
+    assert_eq!(cache.stats().l2.pending_invalidations, 0);
+}
+
+async fn invalidated_in_an_outage(how: impl AsyncFn(&Cache) -> tiercache::Result<()>) {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let runs = Calls::new();
+    let (proxy, one, two) = pair(&server, 3, &runs).await;
+    let three = patient(&server.url()).await;
+    proxy.down().await;
+    let error = how(&one).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Pending, "{error}");
+    assert!(one.health().await.pending_invalidations > 0 && !one.health().await.is_good());
+    let newer = runs.get() + 1;
+    assert_eq!(source(&one, 1, &runs).await, (newer, Source::Loader));
+    proxy.pass();
+    // From here on Redis answers. It still holds the old value until it is told; who forgot it must never read that.
+    let asked = async || {
+        one.clear_l1();
+        let (value, _) = source(&one, 1, &runs).await;
+        assert!(value >= newer, "the old value came back");
+        one.health().await.pending_invalidations == 0
+    };
+    eventually(asked, Duration::from_secs(5)).await;
+    // Told: neither who had it in memory nor who has nothing sees it any more.
+    eventually(async || source(&two, 1, &runs).await.0 >= newer, Duration::from_secs(5)).await;
+    assert!(source(&three, 1, &runs).await.0 >= newer);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_invalidated_in_an_outage_never_comes_back() {
+    invalidated_in_an_outage(async |cache| cache.scope(async { version_entry(1).invalidate().await }).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_prefix_invalidated_in_an_outage_never_comes_back() {
+    invalidated_in_an_outage(async |cache| cache.invalidate_prefix("version").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namespace_cleared_in_an_outage_never_comes_back() {
+    invalidated_in_an_outage(async |cache| cache.clear().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_invalidation_that_was_only_late_is_told_again_at_once() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let runs = Calls::new();
+    let (_proxy, one, two) = pair(&server, 3, &runs).await;
+    server.pause();
+    let error = one.scope(async { version_entry(1).invalidate().await }).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Pending);
+    let opened = one.stats().l2.breaker_opened;
+    server.resume();
+    told(&one).await;
+    assert_eq!(opened, 0, "one failure is no outage");
+    let old = runs.get();
+    eventually(async || source(&two, 1, &runs).await.0 > old, Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_pending_is_not_read_from_l2_while_other_keys_are() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let runs = Calls::new();
+    let (_proxy, one, _two) = pair(&server, 3, &runs).await;
+    // The log is what it cannot be told by: everything else works.
+    let mut connection = server.connection().await;
+    redis::cmd("SET").arg("tiercache:@log").arg("no stream").exec_async(&mut connection).await.unwrap();
+    let error = one.scope(async { version_entry(1).invalidate().await }).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Pending);
+    let newer = source(&one, 1, &runs).await;
+    assert_eq!(newer, (runs.get(), Source::Loader));
+    one.clear_l1();
+    assert_eq!(source(&one, 1, &runs).await.1, Source::Loader, "nothing of it was stored in L2");
+    assert_eq!(source(&one, 2, &runs).await.1, Source::L2);
+    redis::cmd("DEL").arg("tiercache:@log").exec_async(&mut connection).await.unwrap();
+    told(&one).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_invalidations_become_one_of_the_whole_namespace() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let runs = Calls::new();
+    let (proxy, one, two) = pair(&server, 3, &runs).await;
+    proxy.down().await;
+    let keys: Vec<Key> = (0..10_001).map(|id| Key::new("other", &id).unwrap()).collect();
+    assert_eq!(one.invalidate_many(&keys).await.unwrap_err().kind(), ErrorKind::Pending);
+    assert_eq!(one.stats().l2.pending_invalidations, 1);
+    let old = runs.get();
+    proxy.pass();
+    told(&one).await;
+    // Also what nobody has named.
+    eventually(async || source(&two, 2, &runs).await.0 > old, Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_tells_what_is_pending_or_says_that_it_cannot() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let runs = Calls::new();
+    let (proxy, one, two) = pair(&server, 3, &runs).await;
+    proxy.down().await;
+    one.scope(async { version_entry(1).invalidate().await }).await.unwrap_err();
+    let error = one.close().await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Pending && error.to_string().contains("1 invalidation"), "{error}");
+    let hung = patient(&server.url()).await;
+    recovers(&hung, &two).await;
+    server.pause();
+    hung.scope(async { version_entry(2).invalidate().await }).await.unwrap_err();
+    let old = runs.get();
+    server.resume();
+    hung.close().await.unwrap();
+    eventually(async || source(&two, 2, &runs).await.0 > old, Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_waits_for_what_is_under_way() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start().await;
+    let runs = Calls::new();
+    let (one, two) = (patient(&server.url()).await, patient(&server.url()).await);
+    recovers(&one, &two).await;
+    let old = source(&one, 1, &runs).await.0;
+    assert_eq!(source(&two, 1, &runs).await, (old, Source::L2));
+    server.pause();
+    let mut invalidating = std::pin::pin!(one.scope(async { version_entry(1).invalidate().await }));
+    assert!(futures_util::poll!(invalidating.as_mut()).is_pending());
+    let mut closing = std::pin::pin!(one.close());
+    // Nothing answers: it cannot be over.
+    let early = tokio::time::timeout(Duration::from_millis(50), closing.as_mut()).await;
+    assert!(early.is_err(), "{early:?}");
+    server.resume();
+    closing.await.unwrap();
+    invalidating.await.unwrap();
+    eventually(async || source(&two, 1, &runs).await.0 > old, Duration::from_secs(5)).await;
+}

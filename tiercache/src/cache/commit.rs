@@ -1,0 +1,147 @@
+//! Writing through: a token is taken before the write, and the value is stored only over what the token names.
+//!
+//! Of two writers that overlap, the second to commit finds another nonce in the place: nobody knows which of them wrote last, so
+//! the key is left empty, and the next read loads. A plain store would let the slower one bring its older value back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::l1::AnyEntry;
+use crate::stats::Event;
+use crate::store::Committed;
+use crate::time::Moment;
+use crate::value::Cacheable;
+use crate::value::print::print;
+
+use super::fill::{Fill, token};
+use super::invalidate::batch::{Batch, report};
+use super::request::{Begun, Request};
+use super::write::{Sealed, seal, timed};
+
+/// A write that has begun. Dropped, it invalidates: nobody knows whether it was done.
+pub(crate) struct Writing {
+    request: Request,
+    begun: Begun,
+    /// None without L2, and where L2 gave none.
+    token: Option<Fill>,
+    is_open: bool,
+}
+
+/// A commit that is carried out, whether anybody waits for it or not.
+#[must_use = "it goes on by itself, but who wants to know that it is over waits for its end"]
+pub(crate) struct Committing(Option<JoinHandle<Result<()>>>);
+
+impl Committing {
+    /// Waits until it is over.
+    pub(crate) async fn end(self) -> Result<()> {
+        match self.0 {
+            Some(task) => {
+                task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::NotInstalled, "the cache is closed")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The same for who tells nobody: a failure is logged.
+    pub(crate) async fn end_logged(self) {
+        report(&self.end().await);
+    }
+}
+
+impl Writing {
+    /// Takes the place at the fence, and then the token.
+    ///
+    /// Cancel safe: nothing has been written.
+    pub(crate) async fn begin(request: Request) -> Self {
+        let begun = request.begin();
+        let token = token(&request).await;
+        Self { request, begun, token, is_open: true }
+    }
+
+    /// The key in L2.
+    pub(crate) fn key(&self) -> Arc<str> {
+        self.request.l2_key()
+    }
+
+    /// Nothing was written.
+    pub(crate) fn cancel(mut self) {
+        self.is_open = false;
+    }
+
+    /// Begins to store what was written: in memory at once if there is nothing else, or else by a task of the cache's own.
+    pub(crate) fn commit<T: Cacheable>(self, value: T) -> Committing {
+        let Request { cache, terms, .. } = &self.request;
+        let until = Moment::now().after(terms.ttl.min(terms.l1_ttl));
+        if cache.inner.l2.is_none() {
+            let encoded = print(&value, false).map_or(0, |print| print.size);
+            self.keep(value, encoded, until);
+            return Committing(None);
+        }
+        let stamps = self.token.as_ref().map(|token| token.stamps.clone());
+        let sealed =
+            stamps.and_then(|stamps| seal(&self.request, Some(&value), terms.ttl, Duration::ZERO, stamps).ok());
+        let io = cache.inner.io.clone();
+        Committing(Some(io.spawn(self.carry_out(value, sealed, until))))
+    }
+
+    /// L2 first, then this process. What cannot be stored is invalidated: that needs no token, and no memory in L2.
+    async fn carry_out<T: Cacheable>(mut self, value: T, sealed: Option<Sealed>, until: Moment) -> Result<()> {
+        let Some((token, sealed)) = self.token.take().zip(sealed) else { return self.invalidate().await };
+        let tell = self.request.cache.tell_of(&self.request.region, &self.request.digest);
+        let message = tell.message.clone();
+        let tags = self.request.stamps().tags;
+        let commit = token.lease.commit(sealed.bytes, self.request.terms.ttl, tags, tell);
+        let Ok(Committed { stored, place }) = timed(&self.request, commit).await else {
+            return self.invalidate().await;
+        };
+        self.request.cache.inner.note_told(place.as_deref(), &message);
+        if stored {
+            self.keep(value, sealed.encoded, until);
+        } else {
+            self.forget();
+        }
+        Ok(())
+    }
+
+    /// Keeps in memory what L2 has, unless something newer came since the token.
+    fn keep<T: Cacheable>(mut self, value: T, encoded: usize, until: Moment) {
+        let (begun, Request { cache, region, digest, .. }) = (self.begun, &self.request);
+        let entry = AnyEntry::new(Some(value), until, self.request.origin(&begun), encoded, &region.counters);
+        let l1 = &region.named.l1;
+        cache.fence().supersede(
+            digest,
+            begun.place,
+            |holds| {
+                if holds { l1.insert(*digest, entry) } else { l1.remove(digest) }
+            },
+        );
+        cache.flights().forget(digest);
+        region.counters.count(Event::Store);
+        self.is_open = false;
+    }
+
+    /// L2 has removed what was there, and told it.
+    fn forget(mut self) {
+        self.request.cache.forget(&self.request.digest);
+        self.request.region.counters.count(Event::Invalidation);
+        self.is_open = false;
+    }
+
+    async fn invalidate(mut self) -> Result<()> {
+        self.is_open = false;
+        self.request.cache.invalidate_in(&self.request.region, &self.request.digest).await
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if self.is_open {
+            let Request { cache, region, digest, .. } = &self.request;
+            // It goes on by itself.
+            drop(cache.begin(Batch { values: vec![(region.clone(), *digest)], ..Batch::default() }));
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Looking after L2: finding out that it answers again, and telling it what was invalidated meanwhile, before anything else.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::coherence::pending::Owed;
+use crate::error::{Error, ErrorKind, Result};
+use crate::guard::{Guard, Pauses, Phase};
+use crate::key::Digest;
+
+use super::Inner;
+use super::invalidate::{AT_ONCE, Removal};
+
+/// What L2 could not be told once, while it answers otherwise, is told again after pauses from the first to the second of these.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// What `close()` takes at most to tell L2 what is pending.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
+/// Starts to look after L2, if there is one, for as long as the cache lives.
+pub(super) fn start(inner: &Arc<Inner>) {
+    if let Some(guard) = &inner.l2 {
+        let (cache, guard) = (Arc::downgrade(inner), guard.clone());
+        guard.clone().spawn(async move { while look_after(&cache, &guard).await.is_some() {} });
+    }
+}
+
+/// Waits for something to do, and does it; nothing when the cache is gone.
+async fn look_after(cache: &Weak<Inner>, guard: &Guard) -> Option<()> {
+    let mut schedule = guard.schedule();
+    loop {
+        guard.work().await;
+        if guard.is_open() {
+            schedule.opened(Instant::now().into_std());
+            let mut begun = Instant::now();
+            while let Phase::Open(cause) | Phase::HalfOpen(cause) = guard.phase() {
+                tokio::time::sleep_until(begun + schedule.pause(&cause)).await;
+                begun = Instant::now();
+                alive(cache)?.probe(guard).await;
+            }
+            schedule.closed(Instant::now().into_std());
+        }
+        tell_again(cache, guard).await?;
+    }
+}
+
+/// Tells L2, which answers, what it could not be told.
+async fn tell_again(cache: &Weak<Inner>, guard: &Guard) -> Option<()> {
+    let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
+    while !guard.is_open() && !alive(cache)?.pending.is_empty() {
+        tokio::time::sleep(pauses.next()).await;
+        // If it fails it is tried again; a breaker that opens by it has woken us.
+        let _ = alive(cache)?.tell_pending(guard).await;
+    }
+    Some(())
+}
+
+fn alive(cache: &Weak<Inner>) -> Option<Arc<Inner>> {
+    cache.upgrade().filter(|cache| !cache.closed.load(Ordering::Acquire))
+}
+
+impl Inner {
+    /// Asks L2 whether it answers again. What is pending is told first of all: nothing else may read there what is invalid.
+    async fn probe(&self, guard: &Guard) {
+        let answer = match guard.probe().await {
+            Ok(()) => self.tell_pending(&guard.probing()).await,
+            failed => failed,
+        };
+        guard.probed(&answer);
+    }
+
+    /// Tells L2 all that is pending.
+    async fn tell_pending(&self, guard: &Guard) -> Result<()> {
+        while let Some(owed) = self.pending.batch(AT_ONCE) {
+            let removal = match &owed {
+                Owed::Keys(keys) => Removal::Keys(keys.iter().map(|(key, _)| key.clone()).collect()),
+                Owed::Group(group, _) => group.clone(),
+            };
+            self.remove(guard, &removal).await?;
+            self.pending.told(&owed);
+        }
+        Ok(())
+    }
+
+    /// Keeps in mind what L2 could not be told of, for the `reason` given. MUST be called before this process forgets: what is loaded from
+    /// then on is not to believe L2.
+    pub(super) fn owe(&self, guard: &Guard, removal: &Removal, reason: Error) -> Error {
+        let everything = Removal::Everything;
+        match removal {
+            Removal::Keys(keys) => self.pending.add_keys(keys.iter().cloned(), &everything),
+            group => self.pending.add_group(group.clone(), &everything),
+        }
+        guard.wake();
+        let text = format!(
+            "this process has forgotten the value, but L2 may still hold it, and will be told as soon as it answers: {reason}"
+        );
+        Error::new(ErrorKind::Pending, text).with_source(reason)
+    }
+
+    /// Whether L2 may still hold what was invalidated here, under this digest, this prefix or one of these tags.
+    pub(super) fn owes(&self, digest: &Digest, prefix: &str, tags: &[u64]) -> bool {
+        self.pending.concerns(digest, |group| group.covers(prefix, tags))
+    }
+
+    /// Waits for the invalidations under way, and tells L2 what is pending, a last time.
+    ///
+    /// # Errors
+    ///
+    /// `ErrorKind::Pending` if that was not possible.
+    pub(super) async fn settle(self: &Arc<Self>, guard: &Guard) -> Result<()> {
+        let (cache, guard) = (Arc::clone(self), guard.probing());
+        let telling = self.io.spawn(tokio::time::timeout(LAST_CHANCE, async move {
+            let _all_told = cache.telling.write().await;
+            cache.tell_pending(&guard).await
+        }));
+        match telling.await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            // Failed, too slow, or the thread has ended.
+            _ => Err(Error::new(
+                ErrorKind::Pending,
+                format!(
+                    "L2 could not be told of {} invalidations: it may still hold what they concern",
+                    self.pending.len()
+                ),
+            )),
+        }
+    }
+}

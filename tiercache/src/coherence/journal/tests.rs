@@ -1,0 +1,142 @@
+use super::*;
+use crate::coherence::news::Removed;
+use crate::key::Digest;
+
+fn key(digest: u8) -> News {
+    News::Keys(vec![Removed { prefix: "user".into(), digest: Digest::new([digest; 32]) }])
+}
+
+fn now(seconds: u64) -> Proof {
+    Proof::from_nanos(Duration::from_secs(seconds).as_nanos().try_into().unwrap())
+}
+
+/// A journal that has seen these entries: an id, and what it says.
+fn journal(entries: &[(&str, News)]) -> Journal {
+    let journal = Journal::default();
+    for (id, news) in entries {
+        journal.saw(id, &news.encode(), now(0));
+    }
+    journal
+}
+
+fn log(entries: &[(&str, News)]) -> Vec<(Id, Vec<u8>)> {
+    entries.iter().map(|(id, news)| (Id::parse(id), news.encode())).collect()
+}
+
+fn everything() -> Vec<News> {
+    vec![super::everything()]
+}
+
+#[test]
+fn ids_are_in_the_order_of_the_log() {
+    let ids = ["9-0", "10-2", "10-10", "11"].map(Id::parse);
+    assert!(ids.is_sorted());
+    assert_eq!(ids[2].to_string(), "10-10");
+    assert!(Id::parse("no id") < ids[0]);
+}
+
+#[test]
+fn what_the_log_lacks_is_lost_and_nothing_else() {
+    let history = journal(&[("1-0", key(1)), ("2-0", key(2)), ("2-1", News::Pattern("a".into()))]).take();
+    assert_eq!(history.oldest(), Id::parse("1-0"));
+    assert_eq!(history.lost(&log(&[("1-0", key(1)), ("2-0", key(2)), ("2-1", News::Pattern("a".into()))])), []);
+    assert_eq!(history.lost(&log(&[("1-0", key(1)), ("2-1", News::Pattern("a".into()))])), [key(2)]);
+    let lost = history.lost(&log(&[("1-0", key(1)), ("9-0", News::Anchor(5))]));
+    assert!(lost.len() == 2 && lost.contains(&key(2)) && lost.contains(&News::Pattern("a".into())), "{lost:?}");
+}
+
+#[test]
+fn lost_keys_are_redone_together() {
+    let history = journal(&[("1-0", News::Anchor(1)), ("2-0", key(2)), ("3-0", key(3)), ("4-0", key(2))]).take();
+    let lost = history.lost(&log(&[("1-0", News::Anchor(1))]));
+    assert!(matches!(lost.as_slice(), [News::Keys(keys)] if keys.len() == 2), "{lost:?}");
+}
+
+#[test]
+fn what_another_instance_has_redone_is_not_redone_again() {
+    let history = journal(&[("1-0", News::Anchor(1)), ("2-0", key(2)), ("3-0", key(3))]).take();
+    let (News::Keys(two), News::Keys(three)) = (key(2), key(3)) else { unreachable!() };
+    let both = News::Keys([two, three].concat());
+    assert_eq!(history.lost(&log(&[("1-0", News::Anchor(1)), ("9-0", both)])), []);
+    assert_eq!(history.lost(&log(&[("1-0", News::Anchor(1)), ("9-0", super::everything())])), []);
+    assert_eq!(history.lost(&log(&[("1-0", News::Anchor(1)), ("9-0", key(3))])), [key(2)]);
+}
+
+#[test]
+fn an_invalidation_before_the_lost_one_does_not_stand_for_it() {
+    let history = journal(&[("1-0", key(1)), ("2-0", News::Anchor(2)), ("3-0", key(1))]).take();
+    assert_eq!(history.lost(&log(&[("1-0", key(1)), ("2-0", News::Anchor(2))])), [key(1)]);
+    // Not seen here, and in the dump: it is older than the lost one.
+    let unseen = [("1-0", key(1)), ("2-0", News::Anchor(2)), ("2-5", key(1))];
+    assert_eq!(history.lost(&log(&unseen)), [key(1)]);
+}
+
+#[test]
+fn the_same_id_with_another_message_is_another_entry() {
+    let history = journal(&[("1-0", News::Anchor(1)), ("2-0", key(2))]).take();
+    assert_eq!(history.lost(&log(&[("1-0", News::Anchor(1)), ("2-0", key(7))])), [key(2)]);
+    assert_eq!(history.lost(&log(&[("1-0", News::Anchor(8))])), everything());
+}
+
+#[test]
+fn without_an_overlap_everything_is_lost_unless_it_was_cleared_since() {
+    let history = journal(&[("5-0", key(5)), ("6-0", key(6))]).take();
+    assert_eq!(history.lost(&[]), everything());
+    assert_eq!(history.lost(&log(&[("9-0", News::Anchor(9))])), everything());
+    assert_eq!(history.lost(&log(&[("9-0", News::Anchor(9)), ("9-1", super::everything())])), []);
+    assert_eq!(History::default().lost(&log(&[("9-1", super::everything())])), everything());
+}
+
+#[test]
+fn what_was_acknowledged_and_never_seen_is_missed() {
+    let journal = journal(&[("1-0", News::Anchor(1))]);
+    journal.made("2-0", &key(2).encode(), now(5));
+    assert!(!journal.misses(now(5)), "the read was sent before");
+    assert!(journal.misses(now(6)));
+    journal.saw("2-0", &key(2).encode(), now(6));
+    assert!(!journal.misses(now(7)));
+    journal.made("2-0", &key(2).encode(), now(7));
+    assert!(!journal.misses(now(8)), "the heartbeat was faster than the acknowledgement");
+}
+
+#[test]
+fn an_acknowledged_entry_is_no_overlap() {
+    let journal = journal(&[("1-0", News::Anchor(1))]);
+    journal.made("2-0", &key(2).encode(), now(0));
+    let history = journal.take();
+    assert_eq!(history.lost(&log(&[("2-0", key(2))])), everything());
+}
+
+#[test]
+fn it_keeps_a_minute_and_always_the_newest() {
+    let journal = journal(&[("1-0", key(1)), ("2-0", key(2))]);
+    journal.saw("3-0", &key(3).encode(), now(59));
+    assert_eq!(journal.history().oldest(), Id::parse("1-0"));
+    journal.saw("4-0", &key(4).encode(), now(60));
+    assert_eq!(journal.history().oldest(), Id::parse("3-0"));
+    journal.saw("5-0", &key(5).encode(), now(1_000));
+    assert_eq!(journal.take().entries.keys().collect::<Vec<_>>(), [&Id::parse("5-0")]);
+}
+
+#[test]
+fn it_is_bounded_and_does_not_overlap_what_it_has_dropped() {
+    let journal = Journal::default();
+    let large = News::Pattern("p".repeat(1 << 20)).encode();
+    for id in 1..=20 {
+        journal.saw(&format!("{id}-0"), &large, now(0));
+    }
+    let history = journal.take();
+    assert!(history.bytes <= MOST_BYTES && history.entries.len() == 7, "{}", history.entries.len());
+    assert_eq!(history.lost(&log(&[("3-0", News::Pattern("p".repeat(1 << 20)))])), everything());
+}
+
+#[test]
+fn an_anchor_begins_it_anew() {
+    let journal = journal(&[("1-0", key(1))]);
+    journal.made("2-0", &key(2).encode(), now(0));
+    journal.made("4-0", &key(4).encode(), now(0));
+    journal.begin("3-0", &News::Anchor(3).encode(), now(0));
+    let history = journal.take();
+    assert_eq!(history.entries.keys().map(Id::to_string).collect::<Vec<_>>(), ["3-0", "4-0"]);
+    assert_eq!(history.bytes, history.entries.values().map(Note::weight).sum::<usize>());
+}

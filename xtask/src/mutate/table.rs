@@ -1,0 +1,208 @@
+//! The rules of coherence, each with a way to break it and the check that must notice.
+
+/// A rule, and the change of one file that breaks it.
+pub(crate) struct Mutation {
+    pub(crate) rule: &'static str,
+    pub(crate) file: &'static str,
+    /// Occurs once in the file.
+    pub(crate) find: &'static str,
+    pub(crate) replace: &'static str,
+    pub(crate) caught_by: Check,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Check {
+    /// A run of the simulation breaks a promise.
+    Simulation,
+    /// This test of `tests/redis` fails.
+    Redis(&'static str),
+}
+
+const fn simulated(rule: &'static str, file: &'static str, find: &'static str, replace: &'static str) -> Mutation {
+    Mutation { rule, file, find, replace, caught_by: Check::Simulation }
+}
+
+const FENCE: &str = "tiercache/src/coherence/fence.rs";
+const FRESHNESS: &str = "tiercache/src/cache/freshness.rs";
+const INVALIDATE: &str = "tiercache/src/cache/invalidate.rs";
+const LEASE: &str = "tiercache/src/coherence/lease.rs";
+const READ: &str = "tiercache/src/cache/read.rs";
+const WATCH: &str = "tiercache/src/coherence/watch.rs";
+const WRITE: &str = "tiercache/src/cache/write.rs";
+
+pub(crate) const MUTATIONS: &[Mutation] = &[
+    simulated(
+        "L2 is told before memory forgets",
+        INVALIDATE,
+        "let told = cache.inner.remove(&guard, &removal).await;\n            cache.inner.forget_removed(&removal);",
+        "cache.inner.forget_removed(&removal);\n            let told = cache.inner.remove(&guard, &removal).await;",
+    ),
+    simulated(
+        "L1 is filled only if the fence holds",
+        FENCE,
+        "let holds = *stripe == place.stripe && self.epoch() == place.epoch;\n            if holds {",
+        "let holds = *stripe == place.stripe || self.epoch() == place.epoch || true;\n            if holds {",
+    ),
+    simulated(
+        "A load takes its place at the fence before its first read",
+        READ,
+        "let begun = request.begin();\n        let missing = match fetch(request).await",
+        "let fetched = fetch(request).await;\n        let begun = request.begin();\n        let missing = match fetched",
+    ),
+    simulated(
+        "L2 is filled over the lease only",
+        LEASE,
+        "self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life).await",
+        "self.guard.write(Arc::clone(&self.key), bytes, life).await.map(|()| true)",
+    ),
+    simulated("Every claim has a fresh nonce", LEASE, "envelope::lease(fastrand::u64(..))", "envelope::lease(7)"),
+    simulated(
+        "A lease is ours once it is acknowledged",
+        LEASE,
+        "give_back(guard.clone(), Arc::clone(key), marker);\n        }\n        claimed",
+        "return Ok(Claim::Ours(Self::held(guard.clone(), Arc::clone(key), marker)));\n        }\n        claimed",
+    ),
+    simulated(
+        "The others are told after the removal",
+        "tiercache/src/simulation/network.rs",
+        "server.remove(&keys).await?;
+            server.unstamp(&hash, &groups).await?;
+            world.note(process, \"has removed\", number);
+            world.gap().await;
+            server.append(&log, message.clone()).await?;
+            world.publish(&channel, &message);",
+        "server.append(&log, message.clone()).await?;
+            world.publish(&channel, &message);
+            world.gap().await;
+            world.note(process, \"has removed\", number);
+            server.remove(&keys).await?;
+            server.unstamp(&hash, &groups).await?;",
+    ),
+    simulated(
+        "Stamps are random, not counted",
+        "tiercache/src/guard/mod.rs",
+        "groups.iter().map(|_| fastrand::u64(..)).collect()",
+        "groups.iter().map(|_| 1).collect()",
+    ),
+    simulated(
+        "An absent stamp holds for nothing",
+        "tiercache/src/coherence/groups.rs",
+        "Some(pair.1) == *now",
+        "now.is_none_or(|now| now == pair.1)",
+    ),
+    simulated(
+        "An entry carries the stamps from before its load",
+        WRITE,
+        "let Ok(sealed) = seal(request, value, life, load_time, fill.stamps) else { return (None, false) };",
+        "let groups = &request.region.groups;
+    let Some(l2) = request.l2() else { return (None, false) };
+    let made = l2.stamp(request.cache.stamps_key(), groups.fields()).await;
+    let stamps = made.map_or(fill.stamps, |made| groups.stamped(&made));
+    let Ok(sealed) = seal(request, value, life, load_time, stamps) else { return (None, false) };",
+    ),
+    simulated(
+        "An invalidation makes this process forget the load under way",
+        INVALIDATE,
+        "named.l1.remove(digest)));\n        self.flights.forget(digest);",
+        "named.l1.remove(digest)));",
+    ),
+    simulated(
+        "Who joins a load judges its result by its proof",
+        READ,
+        "Shared::Value(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),",
+        "Shared::Value(_) => came.latest <= came.at || came.at <= came.latest,",
+    ),
+    simulated(
+        "Inside a load only what is proved later than its begin is used",
+        FRESHNESS,
+        "FLOOR.get().is_none_or(|floor| own > floor)",
+        "FLOOR.get().is_none_or(|floor| own > floor || own <= floor)",
+    ),
+    simulated(
+        "Inside a load nothing from before its lease is used",
+        READ,
+        "inside(Proof::now(), body)",
+        "inside(begun.proved, body)",
+    ),
+    simulated(
+        "Inside a load heartbeats prove nothing",
+        FRESHNESS,
+        "is_above_floor(own) && (pulse.vouches(latest, now)",
+        "is_above_floor(own.max(latest)) && (pulse.vouches(latest, now)",
+    ),
+    simulated(
+        "Inside a load nothing older is used, even without L2",
+        FRESHNESS,
+        "is_above_floor(own)\n            && match self.freshness {",
+        "own <= now\n            && match self.freshness {",
+    ),
+    simulated(
+        "Memory is served while it is proved to be fresh",
+        FRESHNESS,
+        "is_above_floor(own) && (pulse.vouches(latest, now) || pulse.vouches(own, now))",
+        "is_above_floor(own) && (latest <= now || pulse.vouches(own, now))",
+    ),
+    simulated(
+        "Without L2 memory is served within degraded_l1_ttl",
+        FRESHNESS,
+        "Freshness::Bounded => proof.is_within(self.degraded_l1_ttl, now),",
+        "Freshness::Bounded => proof <= now,",
+    ),
+    simulated(
+        "An entry is as fresh as the begin of its load",
+        WRITE,
+        "AnyEntry::new(value.cloned(), expires, (begun.marks, begun.proved), encoded",
+        "AnyEntry::new(value.cloned(), expires, (begun.marks, crate::time::Proof::now()), encoded",
+    ),
+    simulated(
+        "A heartbeat proves what was so when it was sent",
+        WATCH,
+        "self.last = Some(last);\n                self.pulse.beat(sent);",
+        "self.last = Some(last);\n                self.pulse.beat(sent.max(Proof::now()));",
+    ),
+    simulated(
+        "A heartbeat applies what is new in the log",
+        WATCH,
+        "heed.heed(&News::decode(&message));\n                last = id;",
+        "let _ = (&heed, message);\n                last = id;",
+    ),
+    simulated(
+        "A gap of the log makes the reader begin anew",
+        WATCH,
+        "if entries.next().is_none_or(|(id, _)| id != last) {",
+        "if entries.next().is_some_and(|(id, _)| id.is_empty()) {",
+    ),
+    simulated("Who begins anew forgets everything", WATCH, "heed.heed_everything();", "let _ = heed;"),
+    simulated(
+        "A message of the bus is heeded at once",
+        WATCH,
+        "if let Some(heed) = heed.upgrade() {\n                heed.heed(&News::decode(message));\n            }",
+        "let _ = (&heed, message);",
+    ),
+    simulated(
+        "Invalidating everything makes all of memory stale",
+        INVALIDATE,
+        "Removal::Everything => self.drop_everything(),",
+        "Removal::Everything => {}",
+    ),
+    simulated(
+        "Invalidating a prefix makes its entries in memory stale",
+        INVALIDATE,
+        "self.regions.move_generations(covered);",
+        "let _ = covered;",
+    ),
+    Mutation {
+        rule: "Redis removes first: that passes when it is out of memory",
+        file: "tiercache/src/store/redis/invalidate.lua",
+        find: "redis.call('UNLINK', KEYS[3] or KEYS[1] .. ':none')",
+        replace: "redis.call('XADD', KEYS[1], '*', 'm', ARGV[2])\nredis.call('UNLINK', KEYS[3] or KEYS[1] .. ':none')",
+        caught_by: Check::Redis("coherence::an_invalidation_works_out_of_memory_and_is_heard"),
+    },
+    Mutation {
+        rule: "Redis fills over the lease only",
+        file: "tiercache/src/store/redis/swap.lua",
+        find: "~= ARGV[1] then\n  return 0",
+        replace: "~= ARGV[1] then\n  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n  return 1",
+        caught_by: Check::Redis("lease::slow_fills_raced_by_deletions_of_any_program_stay_out"),
+    },
+];
