@@ -6,17 +6,23 @@ use tiercache_tests::{Calls, RedisCluster};
 use super::{ALONE, FOLLOW, at, find, key_of, share_again, shares};
 use tiercache::CallExt;
 
+/// Enough that nobody runs out of ids while a failover is followed.
+const MANY: u64 = 9_000;
+
 /// A primary that has neither the stamps nor the log of the namespace; and ids of keys in its slots.
 async fn a_plain_primary(cluster: &RedisCluster, cache: &Cache) -> (usize, Vec<u64>, Vec<u64>) {
     let stamps = cluster.primary_of("shop:@groups", 0).await;
     let log = cluster.primary_of("shop:@log", 0).await;
     let plain = (0..3).find(|number| *number != stamps && *number != log).expect("two of three are taken");
-    let (mut there, mut elsewhere) = (Vec::new(), Vec::new());
-    for id in 0..400 {
-        let primary = cluster.primary_of(&key_of(cache, id).await, 0).await;
-        if primary == plain { there.push(id) } else { elsewhere.push(id) }
+    let mut slots = redis::pipe();
+    for id in 0..MANY {
+        slots.cmd("CLUSTER").arg("KEYSLOT").arg(key_of(cache, id).await);
     }
-    (plain, there, elsewhere)
+    let slots: Vec<usize> = slots.query_async(&mut cluster.nodes()[0].connection().await).await.unwrap();
+    let (there, elsewhere) =
+        (0..MANY).zip(slots).partition::<Vec<_>, _>(|(_, slot)| cluster.slots_of(plain).contains(slot));
+    let ids = |pairs: Vec<(u64, usize)>| pairs.into_iter().map(|(id, _)| id).collect();
+    (plain, ids(there), ids(elsewhere))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,7 +38,9 @@ fn authority(directory: &Path) -> Authority {
     };
     let (certificate, key) = (write("server.pem", &server.pem()), write("server.key", &server_key.serialize_pem()));
     let client_key = rcgen::KeyPair::generate().unwrap();
-    let client = rcgen::CertificateParams::new(vec!["service".to_owned()]).unwrap();
+    let mut client = rcgen::CertificateParams::new(vec!["service".to_owned()]).unwrap();
+    // OpenSSL takes one with its issuer's name for self-signed.
+    client.distinguished_name.push(rcgen::DnType::CommonName, "service");
     let client = (client.signed_by(&client_key, &issuer).unwrap().pem(), client_key.serialize_pem());
     Authority { root: write("root.pem", &pem), pem, certificate, key, client }
 }
@@ -86,6 +88,8 @@ async fn a_server_that_asks_for_a_certificate_is_shown_it() {
 
     let (one, two) = (at(known()).await, at(known()).await);
     one.scope(find(1)).await;
+    let health = one.health().await.l2;
+    assert!(matches!(health, L2Health::Up { .. }), "{health:?}");
     assert_eq!(two.scope(find(1).with_outcome()).await.1.unwrap().source(), Source::L2);
     let stranger = at(anonymous()).await;
     assert_eq!(stranger.scope(find(1)).await, 1);

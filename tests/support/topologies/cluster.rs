@@ -1,5 +1,7 @@
 //! Three primaries with a replica each.
 
+use std::ops::Range;
+
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
@@ -51,6 +53,11 @@ impl RedisCluster {
         &mut self.nodes[number]
     }
 
+    /// The slots that primary `number` had at first.
+    pub fn slots_of(&self, number: usize) -> Range<usize> {
+        number * SLOTS / PRIMARIES..(number + 1) * SLOTS / PRIMARIES
+    }
+
     /// The number of the node that is the primary of `key` now, as node `asked` sees it.
     pub async fn primary_of(&self, key: &str, asked: usize) -> usize {
         let connection = self.nodes[asked].connection().await;
@@ -83,7 +90,7 @@ impl RedisCluster {
     async fn join(&self) {
         let connections = connections(&self.nodes).await;
         for (number, primary) in connections[..PRIMARIES].iter().enumerate() {
-            let (first, end) = (number * SLOTS / PRIMARIES, (number + 1) * SLOTS / PRIMARIES);
+            let Range { start: first, end } = self.slots_of(number);
             ask::<()>(primary, &format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1)).await;
             ask::<()>(primary, &format!("CLUSTER ADDSLOTSRANGE {first} {}", end - 1)).await;
         }

@@ -3,6 +3,7 @@
 #[cfg(feature = "cluster")]
 mod cluster;
 mod connection;
+mod errors;
 mod news;
 #[cfg(feature = "sentinel")]
 mod sentinel;

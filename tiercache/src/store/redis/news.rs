@@ -7,8 +7,9 @@ use redis::aio::MultiplexedConnection;
 use redis::{PushInfo, PushKind, Value, cmd};
 use tokio::sync::Notify;
 
+use super::errors::translate;
 use super::server::{Server, untimed};
-use super::store::{RedisStore, translate};
+use super::store::RedisStore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Hear, Joined, Op, Shared, Stamps, Tell};
 

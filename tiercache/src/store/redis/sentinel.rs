@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::Redis;
+use super::errors::translate;
 use super::server::{Dialled, Server, pushing, untimed};
-use super::store::translate;
 use super::target::list;
 use crate::error::{Error, ErrorKind, Result};
 

@@ -3,7 +3,7 @@
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ProtocolVersion};
 
-use super::store::translate;
+use super::errors::translate;
 use crate::error::Result;
 
 #[derive(Clone)]

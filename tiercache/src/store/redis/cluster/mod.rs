@@ -16,7 +16,8 @@ use redis::{
     Cmd, ConnectionInfo, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind, ToRedisArgs, Value, cmd, pipe,
 };
 
-use super::store::{convert, translate};
+use super::errors::translate;
+use super::store::convert;
 use crate::error::Result;
 use nodes::Nodes;
 

@@ -14,8 +14,8 @@ use super::map::{Map, Node};
 use super::slots;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::redis::connection::Connection;
+use crate::store::redis::errors::translate;
 use crate::store::redis::server::Server;
-use crate::store::redis::store::translate;
 
 /// How often the cluster is asked at most for its slots, and how long a node may take to answer.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -9,7 +9,7 @@ use super::map::Node;
 use super::nodes::Nodes;
 use super::slots::{self, slot_of};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::redis::store::translate;
+use crate::store::redis::errors::translate;
 
 /// How often a request may be sent on.
 const HOPS: usize = 8;

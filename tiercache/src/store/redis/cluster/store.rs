@@ -7,7 +7,8 @@ use redis::{Value, cmd, pipe};
 
 use super::ClusterStore;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::redis::store::{SCAN_COUNT, convert, escape, millis, remaining_life, translate};
+use crate::store::redis::errors::translate;
+use crate::store::redis::store::{SCAN_COUNT, convert, escape, millis, remaining_life};
 use crate::store::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 
 /// The upper bits of a cursor are the number of the primary; Redis's own never needs them.
