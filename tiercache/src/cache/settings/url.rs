@@ -141,4 +141,18 @@ mod tests {
             assert!(!chain.contains("s3cret") && chain.contains("://"), "{chain}");
         }
     }
+
+    #[cfg(feature = "tls-rustls")]
+    #[test]
+    fn a_client_certificate_goes_with_its_key() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for (name, path, says) in
+            [("l2_client_key", file, "go together"), ("l2_root_certificate", "nowhere.pem", "cannot be read")]
+        {
+            let values = Values::from([(name.to_owned(), path.to_owned())]);
+            let options = Options { connect_timeout: None, max_bytes: None, values: &values };
+            let error = open("rediss://host", &options).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
 }

@@ -259,7 +259,7 @@ mod tests {
                 // It accepts, and never answers.
                 let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let url = format!("redis://:password@{}", silent.local_addr().unwrap());
-                let server = Server::At(redis::Client::open(url).unwrap());
+                let server = Server::At(redis::Client::open(url).unwrap().into());
                 let connection = Connection::new(server, Duration::from_secs(60));
                 let (tell, done) = watch::channel(());
                 *connection.shared.lock() = State::Dialling { done, pause: FIRST_PAUSE };

@@ -46,7 +46,8 @@ impl fmt::Display for Group {
 }
 
 impl Redis {
-    /// What the sentinels themselves ask for, if they ask for anything. The login in the URL is that of the servers.
+    /// What the sentinels themselves ask for, if they ask for anything. The login in the URL is that of the servers. Without
+    /// sentinels it does nothing.
     pub fn sentinel_login(mut self, user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
         if let super::target::Target::Sentinel(group) = &mut self.target {
             for sentinel in &mut group.sentinels {
@@ -74,9 +75,9 @@ impl Sentinels {
         Self { group, connections, step: connect_timeout / 2 }
     }
 
-    pub(super) fn with_pushes(&self) -> Result<Self> {
+    pub(super) fn with_pushes(&self) -> Self {
         let group = Group { server: pushing(self.group.server.clone()), ..self.group.clone() };
-        Ok(Self::new(group, self.step * 2))
+        Self::new(group, self.step * 2)
     }
 
     /// Connects to what most sentinels call the primary, if it calls itself one too.
@@ -123,12 +124,11 @@ impl Sentinels {
         // Taken out of its place: what does not answer in time is not asked again.
         let connection = kept.take();
         let asking = async {
-            let mut connection = match connection {
-                Some(connection) => connection,
-                None => {
-                    let client = Client::open(self.group.sentinels[one].clone())?;
-                    client.get_multiplexed_async_connection_with_config(&untimed()).await?
-                }
+            let mut connection = if let Some(connection) = connection {
+                connection
+            } else {
+                let client = Client::open(self.group.sentinels[one].clone())?;
+                client.get_multiplexed_async_connection_with_config(&untimed()).await?
             };
             let mut command = cmd("SENTINEL");
             command.arg("GET-MASTER-ADDR-BY-NAME").arg(&*self.group.name);

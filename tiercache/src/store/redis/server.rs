@@ -9,7 +9,7 @@ use crate::error::Result;
 #[derive(Clone)]
 pub(super) enum Server {
     /// Always the same one.
-    At(Client),
+    At(Box<Client>),
     /// The primary that the sentinels name.
     #[cfg(feature = "sentinel")]
     Primary(std::sync::Arc<super::sentinel::Sentinels>),
@@ -26,7 +26,7 @@ impl Server {
     ///
     /// `ErrorKind::Config` if the settings cannot be used.
     pub(super) fn at(info: ConnectionInfo) -> Result<Self> {
-        Client::open(info).map(Self::At).map_err(super::bad_url)
+        Client::open(info).map(|client| Self::At(Box::new(client))).map_err(super::bad_url)
     }
 
     /// The same, spoken to in RESP3: messages come without being asked for.
@@ -34,7 +34,7 @@ impl Server {
         match self {
             Self::At(client) => Self::at(pushing(client.get_connection_info().clone())),
             #[cfg(feature = "sentinel")]
-            Self::Primary(sentinels) => Ok(Self::Primary(sentinels.with_pushes()?.into())),
+            Self::Primary(sentinels) => Ok(Self::Primary(sentinels.with_pushes().into())),
         }
     }
 

@@ -69,9 +69,10 @@ impl ClusterStore {
     /// What is removed is gone from every slot before the others hear of it.
     async fn invalidate(&self, keys: &[String], stamps: &Stamps, tell: &Tell) -> Result<String> {
         self.forget(keys, stamps).await?;
-        let slots: BTreeSet<u16> = keys.iter().chain(&*stamps.tags).map(|key| slot_of(key)).collect();
+        let hash = (!stamps.fields.is_empty()).then(|| slot_of(&stamps.hash));
+        let slots: BTreeSet<u16> = keys.iter().chain(&*stamps.tags).map(|key| slot_of(key)).chain(hash).collect();
         if slots.len() > 1 {
-            // A load that began in between may have read one key before its removal, and have filled another after it.
+            // A load that began in between may have used what one slot still had, and have filled what another had removed.
             self.forget(keys, stamps).await?;
         }
         self.tell(tell).await
