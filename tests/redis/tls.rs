@@ -14,8 +14,12 @@ async fn find(id: u64) -> u64 {
 
 struct Authority {
     pem: String,
+    /// Paths: of the authority's and the server's certificates, and of the server's key.
+    root: String,
     certificate: String,
     key: String,
+    /// A client's certificate and key.
+    client: (String, String),
 }
 
 /// An authority, and a server's certificate that it has signed.
@@ -33,7 +37,12 @@ fn authority(directory: &Path) -> Authority {
         path.to_string_lossy().into_owned()
     };
     let (certificate, key) = (write("server.pem", &server.pem()), write("server.key", &server_key.serialize_pem()));
-    Authority { pem, certificate, key }
+    let client_key = rcgen::KeyPair::generate().unwrap();
+    let mut client = rcgen::CertificateParams::new(vec!["service".to_owned()]).unwrap();
+    // OpenSSL takes one with its issuer's name for self-signed.
+    client.distinguished_name.push(rcgen::DnType::CommonName, "service");
+    let client = (client.signed_by(&client_key, &issuer).unwrap().pem(), client_key.serialize_pem());
+    Authority { root: write("root.pem", &pem), pem, certificate, key, client }
 }
 
 async fn at(redis: Redis) -> Cache {
@@ -60,6 +69,41 @@ async fn a_server_is_reached_by_tls_and_only_if_it_is_trusted() {
     let doubting = at(Redis::new(&url).unwrap()).await;
     assert_eq!(doubting.scope(find(1)).await, 1);
     assert!(!matches!(doubting.health().await.l2, L2Health::Up { .. }));
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_a_certificate_is_shown_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let authority = authority(directory.path());
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let files = ["--tls-cert-file", &authority.certificate, "--tls-key-file", &authority.key];
+    let clients = ["--tls-auth-clients", "yes", "--tls-ca-cert-file", &authority.root];
+    let _server = RedisServer::start_with(&[&["--tls-port", &port][..], &files, &clients].concat()).await;
+    let anonymous = || {
+        let redis = Redis::new(format!("rediss://localhost:{port}")).unwrap();
+        redis.root_certificate(authority.pem.clone()).unwrap()
+    };
+    let (certificate, key) = &authority.client;
+    let known = || anonymous().client_certificate(certificate.clone(), key.clone()).unwrap();
+
+    let (one, two) = (at(known()).await, at(known()).await);
+    one.scope(find(1)).await;
+    let health = one.health().await.l2;
+    assert!(matches!(health, L2Health::Up { .. }), "{health:?}");
+    assert_eq!(two.scope(find(1).with_outcome()).await.1.unwrap().source(), Source::L2);
+    let stranger = at(anonymous()).await;
+    assert_eq!(stranger.scope(find(1)).await, 1);
+    assert!(!matches!(stranger.health().await.l2, L2Health::Up { .. }));
+    assert!(!format!("{:?}", known()).contains("PRIVATE"));
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_and_not_shown() {
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, _) = authority(directory.path()).client;
+    let error = Redis::new("rediss://localhost").unwrap().client_certificate(certificate, "s3cret").unwrap_err();
+    assert_eq!(error.kind(), tiercache::ErrorKind::Config);
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
 }
 
 #[test]

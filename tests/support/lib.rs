@@ -10,7 +10,9 @@ mod helpers;
 mod ports;
 mod proxy;
 mod server;
+mod topologies;
 
 pub use helpers::{Calls, eventually, unique_namespace};
 pub use proxy::{Mode, Proxy};
 pub use server::RedisServer;
+pub use topologies::{RedisCluster, SentinelGroup};

@@ -16,6 +16,8 @@ use tempfile::TempDir;
 use crate::ports;
 
 const PROGRAM: &str = "redis-server";
+/// A sentinel's configuration, in its directory; other servers have none.
+const SENTINEL: &str = "sentinel.conf";
 const START_LIMIT: Duration = Duration::from_secs(20);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(2);
@@ -40,7 +42,12 @@ impl RedisServer {
     /// with an error (`NOAUTH`, `LOADING`). [`RedisServer::restart`] uses the same ones.
     pub async fn start_with(arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        blocking(move || Self::start_somewhere(arguments)).await
+        blocking(move || Self::start_somewhere(arguments, None)).await
+    }
+
+    /// Starts a sentinel with this configuration, which it changes as it learns.
+    pub(crate) async fn start_sentinel(configuration: String) -> Self {
+        blocking(move || Self::start_somewhere(Vec::new(), Some(configuration))).await
     }
 
     /// `redis://127.0.0.1:port`, for the client under test.
@@ -101,8 +108,11 @@ impl RedisServer {
         flushed.unwrap_or_else(|error| panic!("FLUSHALL failed: {error}"));
     }
 
-    fn start_somewhere(arguments: Vec<String>) -> Self {
+    fn start_somewhere(arguments: Vec<String>, sentinel: Option<String>) -> Self {
         let dir = TempDir::new().expect("the temporary directory is writable");
+        if let Some(configuration) = sentinel {
+            fs::write(dir.path().join(SENTINEL), configuration).expect("the server's own directory is writable");
+        }
         let mut log = String::new();
         for _ in 0..PORT_ATTEMPTS {
             let port = ports::free();
@@ -176,7 +186,11 @@ fn run(dir: &Path, port: u16, arguments: &[String]) -> Result<Process, String> {
 fn spawn(dir: &Path, port: u16, socket: &Path, log: &Path, arguments: &[String]) -> Process {
     let log = File::create(log).expect("the server's own directory is writable");
     let errors = log.try_clone().expect("an open file can be shared");
-    let spawned = Command::new(PROGRAM)
+    let mut command = Command::new(PROGRAM);
+    if dir.join(SENTINEL).exists() {
+        command.args([SENTINEL, "--sentinel"]);
+    }
+    let spawned = command
         .args(["--save", "", "--appendonly", "no", "--shutdown-timeout", "0"])
         .args(["--bind", "127.0.0.1", "--enable-debug-command", "local"])
         .args(["--port", &port.to_string()])

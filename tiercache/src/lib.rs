@@ -35,6 +35,7 @@
 //! - [`Cache::warm`], many calls at startup.
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
+//! - [`guide::redis`]: one server, Sentinel or Cluster; TLS, permissions, memory, and what is stored.
 //!
 //! # Concurrent calls on the same key
 //!
@@ -111,6 +112,10 @@ pub mod guide {
     /// Which of key, tag, prefix and namespace to invalidate, when, and what is promised then.
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/invalidation.md"))]
     pub mod invalidation {}
+
+    /// Redis as L2: one server, Sentinel, Cluster; TLS, permissions, memory, and what is stored.
+    #[cfg_attr(feature = "redis", doc = include_str!("../docs/redis.md"))]
+    pub mod redis {}
 }
 
 /// The examples of the README run as doc tests.

@@ -9,6 +9,7 @@ mod mutate;
 mod prove;
 mod redis;
 mod run;
+mod servers;
 mod test;
 
 use std::process::ExitCode;
@@ -17,11 +18,12 @@ use run::Result;
 
 type Command = (&'static str, &'static str, fn() -> Result);
 
-const COMMANDS: [Command; 8] = [
+const COMMANDS: [Command; 9] = [
     ("test", "run every test and example of the workspace; finds or installs redis-server", test::run),
     ("lint", "check format, clippy, docs, dependencies, features one by one, the minimal Rust", lint::run),
     ("audit", "check the dependencies against the advisory database, which it fetches", lint::audit),
     ("fuzz", "build the fuzz targets and run each for a short time", fuzz::run),
+    ("servers", "start a Redis server, a cluster and a sentinel group; Ctrl-C ends them", servers::run),
     ("simulate", "run thousands of seeds of the simulation (SIMULATION_SEEDS=.., SIMULATION_SEED=..)", test::simulate),
     ("mutate", "break each rule of coherence in a copy of the sources; a check must notice", mutate::run),
     ("prove", "run the checks of coherence for as long as the guide's figures took, and print those", prove::run),

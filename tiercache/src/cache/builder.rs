@@ -58,7 +58,7 @@ impl fmt::Debug for L2 {
 #[cfg(feature = "redis")]
 impl From<crate::store::redis::Redis> for L2 {
     fn from(redis: crate::store::redis::Redis) -> Self {
-        Self { store: redis.into_store().map(|store| Arc::new(store) as Arc<dyn Store>) }
+        Self { store: redis.into_store() }
     }
 }
 

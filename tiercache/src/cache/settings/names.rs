@@ -20,15 +20,21 @@ const LIFE: &str = "a time such as 300 (seconds), 250ms, 5m or 1h30m";
 const BYTES: &str = "a number of bytes";
 const TIMES: &str = "a whole number";
 const ENTRIES: &str = "a number of entries";
+const PEM: &str = "the path of a PEM file";
 
 /// The settings of the cache.
-const CACHE: [Name; 20] = [
+const CACHE: [Name; 25] = [
     ("namespace", "one segment of a key: letters, digits, `_`, `-` and `.`"),
     ("l1_engine", "mini-moka, quick-cache or disabled"),
     ("l1_max_entries", ENTRIES),
     ("l1_max_bytes", BYTES),
     ("l1_ttl", LIFE),
-    ("l2_url", "redis://host, rediss://host or embedded:///path"),
+    ("l2_url", url::FORMS),
+    ("l2_root_certificate", PEM),
+    ("l2_client_certificate", PEM),
+    ("l2_client_key", PEM),
+    ("l2_sentinel_user", "a name"),
+    ("l2_sentinel_password", "a password"),
     ("l2_deadline", LIFE),
     ("l2_connect_timeout", LIFE),
     ("l2_retries", TIMES),
@@ -80,8 +86,11 @@ pub(super) fn builder(values: &Values) -> Result<CacheBuilder> {
         },
         ..CacheBuilder::default()
     };
-    let l2 =
-        url::Options { connect_timeout: read.life("l2_connect_timeout")?, max_bytes: read.parsed("l2_max_bytes")? };
+    let l2 = url::Options {
+        connect_timeout: read.life("l2_connect_timeout")?,
+        max_bytes: read.parsed("l2_max_bytes")?,
+        values,
+    };
     Ok(match values.get("l2_url") {
         Some(url) => builder.l2(url::open(url, &l2)?),
         None => builder,

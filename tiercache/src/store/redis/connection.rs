@@ -1,13 +1,16 @@
-//! The one connection: opened when first needed, dialled by one task at a time, replaced when it broke or fell silent.
+//! One connection: opened when first needed, dialled by one task at a time, replaced when it broke or fell silent.
+
+#[cfg(feature = "sentinel")]
+mod follow;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client};
+use redis::{ErrorKind as RedisKind, RedisError, ServerErrorKind};
 use tokio::sync::watch;
 
-use super::store::translate;
+use super::server::{Dialled, Server, untimed};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a connection may leave everything unanswered before it is replaced: a half-open one never says so.
@@ -21,9 +24,12 @@ pub(super) struct Connection {
 }
 
 struct Shared {
-    client: Client,
+    server: Server,
     connect_timeout: Duration,
     state: Mutex<State>,
+    /// Whether a task follows the primary.
+    #[cfg(feature = "sentinel")]
+    following: std::sync::atomic::AtomicBool,
 }
 
 enum State {
@@ -40,6 +46,8 @@ enum State {
     },
     Up {
         connection: MultiplexedConnection,
+        #[cfg_attr(not(feature = "sentinel"), allow(dead_code, reason = "one server stays where it is"))]
+        address: String,
         serial: u64,
         unanswered_since: Option<Instant>,
     },
@@ -47,15 +55,24 @@ enum State {
 }
 
 impl Connection {
-    pub(super) fn new(client: Client, connect_timeout: Duration) -> Self {
+    pub(super) fn new(server: Server, connect_timeout: Duration) -> Self {
         let reason = (ErrorKind::Unavailable, "not connected yet".into());
         let state = State::Down { retry_at: Instant::now(), pause: FIRST_PAUSE, reason };
-        Self { shared: Arc::new(Shared { client, connect_timeout, state: Mutex::new(state) }) }
+        #[cfg(feature = "sentinel")]
+        let following = false.into();
+        let shared = Shared {
+            server,
+            connect_timeout,
+            state: Mutex::new(state),
+            #[cfg(feature = "sentinel")]
+            following,
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Begins an exchange if there is a connection. A handle to send on needs no runtime.
     pub(super) fn begin_now(&self) -> Option<Exchange> {
-        let State::Up { connection, serial, unanswered_since } = &mut *self.shared.lock() else { return None };
+        let State::Up { connection, serial, unanswered_since, .. } = &mut *self.shared.lock() else { return None };
         unanswered_since.get_or_insert_with(Instant::now);
         let shared = Arc::clone(&self.shared);
         Some(Exchange { connection: connection.clone(), serial: *serial, shared, answered: false })
@@ -83,12 +100,20 @@ impl Connection {
                     };
                     *down = State::Dialling { done: done.clone(), pause };
                     tokio::spawn(dial(Arc::clone(&self.shared), tell));
+                    #[cfg(feature = "sentinel")]
+                    follow::follow(&self.shared);
                     done
                 }
             };
             // The task tells by ending, whatever it ends of.
             let _ = done.changed().await;
         }
+    }
+
+    /// What it is dialled to.
+    #[cfg(feature = "cluster")]
+    pub(super) fn server(&self) -> &Server {
+        &self.shared.server
     }
 
     /// Lets go of a connection that has something unanswered, and makes the next attempt to connect due now.
@@ -148,23 +173,19 @@ impl Drop for Dialler {
 async fn dial(shared: Arc<Shared>, tell: watch::Sender<()>) {
     let dialler = Dialler { shared, _tell: tell };
     let shared = &dialler.shared;
-    // Timeouts are ours: around connecting here, around each operation in `guard`.
-    let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-    let connecting = shared.client.get_multiplexed_async_connection_with_config(&config);
-    let result = tokio::time::timeout(shared.connect_timeout, connecting).await.map_or_else(
-        |_| {
-            let text = format!("Redis did not accept a connection within {:?}", shared.connect_timeout);
-            Err(Error::new(ErrorKind::Unavailable, text))
-        },
-        |result| result.map_err(translate),
-    );
+    let config = untimed();
+    let connecting = shared.server.connect(&config);
+    let result = tokio::time::timeout(shared.connect_timeout, connecting).await.unwrap_or_else(|_| {
+        let text = format!("Redis did not accept a connection within {:?}", shared.connect_timeout);
+        Err(Error::new(ErrorKind::Unavailable, text))
+    });
     let mut state = shared.lock();
     let State::Dialling { pause, .. } = &*state else { return };
     let pause = *pause;
     *state = match result {
-        Ok(connection) => {
+        Ok(Dialled { connection, address }) => {
             tracing::info!("connected to Redis");
-            State::Up { connection, serial: fastrand::u64(..), unanswered_since: None }
+            State::Up { connection, address, serial: fastrand::u64(..), unanswered_since: None }
         }
         Err(error) => {
             // Once per outage, not once per attempt.
@@ -188,9 +209,14 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Notes how the exchange went: an answer, also an unwelcome one, or a broken connection.
-    pub(super) fn ended(mut self, error: Option<&redis::RedisError>) {
+    pub(super) fn ended(mut self, error: Option<&RedisError>) {
         self.answered = true;
-        if let Some(error) = error.filter(|error| error.is_io_error() || error.is_unrecoverable_error()) {
+        let leave = |error: &&RedisError| {
+            // A primary that answers like this has been deposed.
+            let deposed = error.kind() == RedisKind::Server(ServerErrorKind::ReadOnly);
+            error.is_io_error() || error.is_unrecoverable_error() || deposed && self.shared.server.moves()
+        };
+        if let Some(error) = error.filter(leave) {
             self.shared.drop_connection(self.serial, error.category());
             return;
         }
@@ -233,7 +259,8 @@ mod tests {
                 // It accepts, and never answers.
                 let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 let url = format!("redis://:password@{}", silent.local_addr().unwrap());
-                let connection = Connection::new(Client::open(url).unwrap(), Duration::from_secs(60));
+                let server = Server::At(redis::Client::open(url).unwrap().into());
+                let connection = Connection::new(server, Duration::from_secs(60));
                 let (tell, done) = watch::channel(());
                 *connection.shared.lock() = State::Dialling { done, pause: FIRST_PAUSE };
                 let dialling = tokio::spawn(dial(Arc::clone(&connection.shared), tell));

@@ -1,22 +1,30 @@
-//! L2 in Redis, over one multiplexed connection.
+//! L2 in Redis, over one multiplexed connection; in a cluster, over one to each primary.
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod connection;
+mod errors;
 mod news;
+#[cfg(feature = "sentinel")]
+mod sentinel;
+mod server;
 mod store;
+mod target;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls-rustls")]
 mod tls;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::io::tcp::TcpSettings;
-use redis::{Client, ConnectionInfo, IntoConnectionInfo};
-
 use crate::error::{Error, Result};
+use crate::store::Store;
 
-pub(crate) use store::RedisStore;
+use server::Server;
+use store::RedisStore;
+use target::Target;
 
 /// L2 in Redis (7.0 is tested, 6.2 has all it uses): where it is, and how to reach it.
 ///
@@ -31,27 +39,36 @@ pub(crate) use store::RedisStore;
 #[derive(Clone)]
 #[must_use = "give it to `Cache::builder().l2(..)`"]
 pub struct Redis {
-    client: Client,
+    target: Target,
     connect_timeout: Duration,
+    #[cfg(feature = "tls-rustls")]
+    certificates: tls::Certificates,
 }
 
 /// Connect, TLS, AUTH and HELLO together.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Redis {
-    /// The server at `url`: `redis://[user[:password]@]host[:port][/database][?protocol=resp3]`, or `rediss://…` for TLS (feature
-    /// `tls-rustls`).
+    /// Redis at `url`:
+    ///
+    /// | | |
+    /// |---|---|
+    /// | a server | `redis://[user[:password]@]host[:port][/database][?protocol=resp3]` |
+    /// | a cluster (feature `cluster`) | `redis+cluster://[user[:password]@]host[:port],host[:port]`: some of its nodes |
+    /// | what sentinels watch (feature `sentinel`) | `redis+sentinel://[user[:password]@]host[:port],host[:port]/name[/database]` |
+    ///
+    /// `rediss` in the place of `redis` is TLS (feature `tls-rustls`). See [the guide](crate::guide::redis).
     ///
     /// # Errors
     ///
     /// `ErrorKind::Config` if the URL cannot be read, or asks for a feature that is off. The text never shows the password.
     pub fn new(url: impl AsRef<str>) -> Result<Self> {
-        let info = url.as_ref().into_connection_info().map_err(bad_url)?;
-        #[cfg(feature = "tls-rustls")]
-        tls::prepare(info.addr());
-        let tcp = TcpSettings::default().set_nodelay(true);
-        let client = Client::open(info.set_tcp_settings(tcp)).map_err(bad_url)?;
-        Ok(Self { client, connect_timeout: DEFAULT_CONNECT_TIMEOUT })
+        Ok(Self {
+            target: Target::parse(url.as_ref())?,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            #[cfg(feature = "tls-rustls")]
+            certificates: tls::Certificates::default(),
+        })
     }
 
     /// How long connecting, TLS and logging in may take together (1 s if nothing is said).
@@ -63,15 +80,21 @@ impl Redis {
     /// # Errors
     ///
     /// `ErrorKind::Config` if it could never connect.
-    pub(crate) fn into_store(self) -> Result<RedisStore> {
+    pub(crate) fn into_store(self) -> Result<Arc<dyn Store>> {
         if self.connect_timeout.is_zero() {
             return Err(Error::config("a connect_timeout of 0 leaves no time to connect to Redis: give it some"));
         }
-        RedisStore::new(&self)
-    }
-
-    fn info(&self) -> &ConnectionInfo {
-        self.client.get_connection_info()
+        let name = self.target.to_string();
+        let server = match self.target {
+            Target::Server(info) => Server::at(info)?,
+            #[cfg(feature = "sentinel")]
+            Target::Sentinel(group) => Server::Primary(Arc::new(sentinel::Sentinels::new(group, self.connect_timeout))),
+            #[cfg(feature = "cluster")]
+            Target::Cluster(seeds) => {
+                return Ok(Arc::new(cluster::ClusterStore::new(seeds, self.connect_timeout, name)?));
+            }
+        };
+        Ok(Arc::new(RedisStore::new(server, self.connect_timeout, name)?))
     }
 }
 
@@ -88,7 +111,7 @@ fn bad_url(error: redis::RedisError) -> Error {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
-            .field("address", &self.info().addr().to_string())
+            .field("address", &self.target.to_string())
             .field("connect_timeout", &self.connect_timeout)
             .finish_non_exhaustive()
     }

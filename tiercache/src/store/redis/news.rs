@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, Value, cmd};
+use redis::{PushInfo, PushKind, Value, cmd};
 use tokio::sync::Notify;
 
-use super::Redis;
-use super::store::{RedisStore, translate};
+use super::errors::translate;
+use super::server::{Server, untimed};
+use super::store::RedisStore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Hear, Joined, Op, Shared, Stamps, Tell};
 
 /// About how many entries the log keeps: more than a reader reads before it gives up and begins anew.
 pub(super) const LOG_LENGTH: usize = 20_000;
 /// The field of an entry.
-const MESSAGE: &str = "m";
+pub(super) const MESSAGE: &str = "m";
 /// How often the bus's connection is asked whether it is alive, and how long it may take to answer.
 const PING: Duration = Duration::from_secs(1);
 
@@ -69,35 +70,35 @@ impl Shared for RedisStore {
     }
 
     fn listen<'a>(&'a self, channel: &'a str, hear: Hear, joined: Joined) -> Op<'a, ()> {
-        Box::pin(async move {
-            let lost = Arc::new(Notify::new());
-            let mut connection = tokio::time::timeout(self.bus.timeout, self.bus.connect(hear, Arc::clone(&lost)))
-                .await
-                .unwrap_or_else(|_| Err(no_answer()))?;
-            answered(connection.subscribe(channel)).await?;
-            joined();
-            loop {
-                match tokio::time::timeout(PING, lost.notified()).await {
-                    Ok(()) => return Ok(()),
-                    Err(_) => answered(cmd("PING").exec_async(&mut connection)).await?,
-                }
-            }
-        })
+        Box::pin(self.bus.listen(channel, hear, joined))
     }
 }
 
 /// The bus's own connection: no other command runs on it, and its messages are heard where they are read, in their order.
 pub(super) struct Bus {
-    client: Client,
+    server: Server,
     timeout: Duration,
 }
 
 impl Bus {
-    pub(super) fn new(redis: &Redis) -> Result<Self> {
-        let info = redis.info().clone();
-        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(info.set_redis_settings(settings)).map_err(translate)?;
-        Ok(Self { client, timeout: redis.connect_timeout })
+    pub(super) fn new(server: &Server, timeout: Duration) -> Result<Self> {
+        Ok(Self { server: server.with_pushes()?, timeout })
+    }
+
+    /// See [`Shared::listen`].
+    pub(super) async fn listen(&self, channel: &str, hear: Hear, joined: Joined) -> Result<()> {
+        let lost = Arc::new(Notify::new());
+        let mut connection = tokio::time::timeout(self.timeout, self.connect(hear, Arc::clone(&lost)))
+            .await
+            .unwrap_or_else(|_| Err(no_answer()))?;
+        answered(connection.subscribe(channel)).await?;
+        joined();
+        loop {
+            match tokio::time::timeout(PING, lost.notified()).await {
+                Ok(()) => return Ok(()),
+                Err(_) => answered(cmd("PING").exec_async(&mut connection)).await?,
+            }
+        }
     }
 
     async fn connect(&self, hear: Hear, lost: Arc<Notify>) -> Result<MultiplexedConnection> {
@@ -109,9 +110,7 @@ impl Bus {
             }
             Ok::<(), std::convert::Infallible>(())
         };
-        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        let config = config.set_push_sender(push);
-        self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(translate)
+        Ok(self.server.connect(&untimed().set_push_sender(push)).await?.connection)
     }
 }
 

@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use redis::{
-    Cmd, ErrorKind as RedisKind, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, ServerErrorKind,
-    Value, cmd, pipe,
-};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value, cmd, pipe};
 
-use super::Redis;
 use super::connection::{Connection, Exchange};
+use super::errors::translate;
 use super::news::{Bus, LOG_LENGTH};
+use super::server::Server;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
 
 /// Keys a page of `SCAN` looks at.
-const SCAN_COUNT: usize = 512;
+pub(super) const SCAN_COUNT: usize = 512;
 
 /// Scripts go by their hash; a server that does not know one is sent it.
 pub(super) struct Scripts {
@@ -41,9 +39,9 @@ impl Scripts {
     }
 }
 
-pub(crate) struct RedisStore {
+pub(super) struct RedisStore {
     connection: Connection,
-    address: String,
+    name: String,
     pub(super) scripts: Scripts,
     pub(super) bus: Bus,
 }
@@ -52,18 +50,16 @@ impl RedisStore {
     /// # Errors
     ///
     /// `ErrorKind::Config` if the settings cannot be used.
-    pub(crate) fn new(redis: &Redis) -> Result<Self> {
-        let connection = Connection::new(redis.client.clone(), redis.connect_timeout);
-        let address = redis.info().addr().to_string();
-        Ok(Self { connection, address, scripts: Scripts::new(), bus: Bus::new(redis)? })
+    pub(super) fn new(server: Server, connect_timeout: Duration, name: String) -> Result<Self> {
+        let bus = Bus::new(&server, connect_timeout)?;
+        Ok(Self { connection: Connection::new(server, connect_timeout), name, scripts: Scripts::new(), bus })
     }
 
     pub(super) async fn one<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         let mut exchange = self.connection.begin().await?;
-        let result = exchange.connection.send_packed_command(command).await;
+        let result = exchange.connection.send_packed_command(command).await.and_then(Value::extract_error);
         exchange.ended(result.as_ref().err());
-        let value = result.and_then(Value::extract_error).map_err(translate)?;
-        convert(value)
+        convert(result.map_err(translate)?)
     }
 
     async fn read(&self, key: &str, stamps: &Stamps) -> Result<Reading> {
@@ -257,17 +253,17 @@ impl Store for RedisStore {
     }
 
     fn describe(&self) -> String {
-        format!("redis ({})", self.address)
+        format!("redis ({})", self.name)
     }
 }
 
 /// `PX` takes at least 1, and so much that the moment it leads to fits an `i64`.
-fn millis(life: Duration) -> u64 {
+pub(super) fn millis(life: Duration) -> u64 {
     u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 2)
 }
 
 /// `PTTL` answers -1 for a key without a life, -2 for none: the key lapsed after the `GET`.
-fn remaining_life(pttl: &Value) -> Option<Duration> {
+pub(super) fn remaining_life(pttl: &Value) -> Option<Duration> {
     match pttl {
         Value::Int(-1) => None,
         Value::Int(millis) => Some(Duration::from_millis(u64::try_from(*millis).unwrap_or(0))),
@@ -276,7 +272,7 @@ fn remaining_life(pttl: &Value) -> Option<Duration> {
 }
 
 /// The glob characters of `MATCH`, taken literally.
-fn escape(start: &str) -> String {
+pub(super) fn escape(start: &str) -> String {
     let mut escaped = String::with_capacity(start.len());
     for character in start.chars() {
         if matches!(character, '*' | '?' | '[' | ']' | '\\') {
@@ -287,42 +283,10 @@ fn escape(start: &str) -> String {
     escaped
 }
 
-fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
+pub(super) fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
     T::from_redis_value(value).map_err(|error| {
         Error::new(ErrorKind::Protocol, "Redis answered with something else than asked for").with_source(error)
     })
-}
-
-/// Redis's error as ours: what it means to a cache.
-pub(super) fn translate(error: RedisError) -> Error {
-    let kind = match error.kind() {
-        RedisKind::AuthenticationFailed | RedisKind::Server(ServerErrorKind::NoPerm) => ErrorKind::Refused,
-        RedisKind::Server(
-            ServerErrorKind::BusyLoading
-            | ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::ReadOnly
-            | ServerErrorKind::TryAgain,
-        ) => ErrorKind::Overloaded,
-        RedisKind::Io => ErrorKind::Unavailable,
-        _ if error.is_io_error() || error.is_connection_dropped() => ErrorKind::Unavailable,
-        _ => by_code(error.code()),
-    };
-    let text = match error.code() {
-        Some(code) => format!("Redis answered {code}"),
-        None => format!("Redis: {}", error.category()),
-    };
-    Error::new(kind, text).with_source(error)
-}
-
-fn by_code(code: Option<&str>) -> ErrorKind {
-    match code {
-        Some("WRONGTYPE") => ErrorKind::WrongType,
-        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => ErrorKind::Refused,
-        Some("OOM") => ErrorKind::OutOfMemory,
-        Some("BUSY" | "MISCONF" | "LOADING" | "NOREPLICAS") => ErrorKind::Overloaded,
-        _ => ErrorKind::Protocol,
-    }
 }
 
 #[cfg(test)]

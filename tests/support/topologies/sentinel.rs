@@ -1,0 +1,98 @@
+//! A primary, two replicas and three sentinels.
+
+use futures_util::future::join_all;
+use redis::aio::MultiplexedConnection;
+
+use super::{PATIENCE, SOON, ask, connections, replicates, try_ask};
+use crate::{RedisServer, eventually};
+
+/// What the sentinels call the primary.
+const NAME: &str = "main";
+
+/// A primary, two replicas, and three sentinels that replace a primary which has been gone for a second.
+#[derive(Debug)]
+pub struct SentinelGroup {
+    servers: Vec<RedisServer>,
+    sentinels: Vec<RedisServer>,
+}
+
+impl SentinelGroup {
+    /// Starts one, and waits until each sentinel knows the replicas and the other sentinels.
+    pub async fn start() -> Self {
+        let primary = RedisServer::start_with(&SOON).await;
+        let port = primary.port().to_string();
+        let replica =
+            async || RedisServer::start_with(&[&SOON[..], &["--replicaof", "127.0.0.1", &port]].concat()).await;
+        let (one, two) = futures_util::join!(replica(), replica());
+        replicates(&primary.connection().await, "connected_slaves", "2").await;
+        let servers = vec![primary, one, two];
+        join_all(
+            connections(&servers[1..]).await.iter().map(|replica| replicates(replica, "master_link_status", "up")),
+        )
+        .await;
+        let sentinels = join_all((0..3).map(|_| RedisServer::start_sentinel(configuration(&port)))).await;
+        let group = Self { servers, sentinels };
+        for sentinel in connections(&group.sentinels).await {
+            let complete = || async {
+                let facts = facts(&sentinel).await;
+                let is = |name: &str, value: &str| facts.get(name).is_some_and(|found| found == value);
+                is("num-slaves", "2") && is("num-other-sentinels", "2")
+            };
+            eventually(complete, PATIENCE).await;
+        }
+        group
+    }
+
+    /// `redis+sentinel://…/main`.
+    pub fn url(&self) -> String {
+        let sentinels: Vec<_> = self.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.port())).collect();
+        format!("redis+sentinel://{}/{NAME}", sentinels.join(","))
+    }
+
+    /// The servers: at first the primary, and its replicas.
+    pub fn servers(&self) -> &[RedisServer] {
+        &self.servers
+    }
+
+    /// A server, to stop or to freeze it.
+    pub fn server(&mut self, number: usize) -> &mut RedisServer {
+        &mut self.servers[number]
+    }
+
+    /// Has the sentinels choose another primary.
+    pub async fn fail_over(&self) {
+        let sentinel = self.sentinels[0].connection().await;
+        // They refuse while a replica's state is not known well enough.
+        let begun = || async { try_ask::<()>(&sentinel, &format!("SENTINEL FAILOVER {NAME}")).await.is_ok() };
+        eventually(begun, PATIENCE).await;
+    }
+
+    /// Waits until two of the sentinels name another primary than server `deposed`, which is one; and says which.
+    pub async fn is_taken_over(&self, deposed: usize) -> usize {
+        let sentinels = connections(&self.sentinels).await;
+        eventually(|| async { self.successor(&sentinels, deposed).await.is_some() }, PATIENCE).await;
+        self.successor(&sentinels, deposed).await.expect("there is one now")
+    }
+
+    async fn successor(&self, sentinels: &[MultiplexedConnection], deposed: usize) -> Option<usize> {
+        let command = format!("SENTINEL GET-MASTER-ADDR-BY-NAME {NAME}");
+        let named = join_all(sentinels.iter().map(|one| ask::<(String, u16)>(one, &command))).await;
+        let votes = |port: u16| named.iter().filter(|(_, named)| *named == port).count();
+        let number =
+            self.servers.iter().position(|server| votes(server.port()) >= 2).filter(|number| *number != deposed)?;
+        let role: Vec<redis::Value> = try_ask(&self.servers[number].connection().await, "ROLE").await.ok()?;
+        (role.first() == Some(&redis::Value::BulkString(b"master".to_vec()))).then_some(number)
+    }
+}
+
+fn configuration(port: &str) -> String {
+    format!(
+        "sentinel monitor {NAME} 127.0.0.1 {port} 2\n\
+         sentinel down-after-milliseconds {NAME} 1000\n\
+         sentinel failover-timeout {NAME} 3000\n"
+    )
+}
+
+async fn facts(sentinel: &MultiplexedConnection) -> std::collections::HashMap<String, String> {
+    ask(sentinel, &format!("SENTINEL MASTER {NAME}")).await
+}
