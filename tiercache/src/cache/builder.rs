@@ -18,6 +18,7 @@ use crate::l1::L1;
 use crate::store::Store;
 
 use super::freshness::{Freshness, Judge};
+use super::invalidate::queue::Queue;
 use super::named::{DEFAULT, Fallback, Named, NamedCache};
 use super::region::Regions;
 use super::{BEAT, Cache, Inner};
@@ -212,6 +213,7 @@ impl CacheBuilder {
             max_value_bytes,
             rejects: Reject::ALL.iter().map(|_| std::sync::atomic::AtomicU64::new(0)).collect(),
             notices: Mutex::default(),
+            queue: Queue::default(),
             closed: AtomicBool::new(false),
         };
         let inner = Arc::new(inner);

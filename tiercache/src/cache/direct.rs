@@ -107,20 +107,26 @@ impl Cache {
         Keys::new(self, pattern.into())
     }
 
-    /// Stops using L2, and makes durable what was written. Calls go on from memory and from their bodies.
+    /// Carries out the invalidations that are queued, stops using L2, and makes durable what was written. Calls go on from memory and
+    /// from their bodies.
     ///
     /// # Errors
     ///
     /// L2's error; it is closed all the same.
     pub async fn close(&self) -> Result<()> {
+        if self.inner.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let flushed = self.flush_invalidations().await;
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
         // The I/O thread stays: callers that wait for another's load are let go by its beat.
-        match &self.inner.l2 {
+        let closed = match &self.inner.l2 {
             Some(guard) => guard.close().await,
             None => Ok(()),
-        }
+        };
+        flushed.and(closed)
     }
 
     /// The region of keys made by hand under `prefix`.
@@ -132,7 +138,7 @@ impl Cache {
         self.region(&Spec { site: SiteDigest::direct(prefix), prefix, function: None, policy })
     }
 
-    fn request(&self, key: &Key, policy: &Policy) -> Request {
+    pub(super) fn request(&self, key: &Key, policy: &Policy) -> Request {
         let region = self.region_of(key.prefix(), policy);
         let terms = policy.terms(&region.named);
         Request { terms, ..Request::new(self, &region, *key.digest()) }

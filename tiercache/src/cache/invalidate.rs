@@ -1,6 +1,7 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
 pub(super) mod batch;
+pub(super) mod queue;
 
 use std::sync::Arc;
 
@@ -174,7 +175,7 @@ impl Inner {
         Stamps { key: self.stamps_key.to_string(), groups }
     }
 
-    fn tell(&self, news: &News) -> Tell {
+    pub(super) fn tell(&self, news: &News) -> Tell {
         Tell { log: self.log.clone(), channel: self.channel.clone(), message: news.encode() }
     }
 

@@ -9,6 +9,7 @@ mod health;
 mod identity;
 mod invalidate;
 mod keys;
+mod many;
 mod named;
 mod policy;
 mod read;
@@ -32,6 +33,7 @@ pub use policy::Policy;
 
 pub(crate) use identity::claim;
 pub(crate) use invalidate::batch::Batch;
+pub(crate) use many::load_many;
 pub(crate) use read::{load, peek};
 pub(crate) use region::{Region, Spec};
 pub(crate) use request::{Mode, Report, Request, tell};
@@ -46,6 +48,7 @@ use crate::key::Digest;
 use crate::stats::{Stats, Tally};
 
 use freshness::Judge;
+use invalidate::queue::Queue;
 use read::Shared;
 use region::Regions;
 
@@ -86,6 +89,7 @@ struct Inner {
     max_value_bytes: usize,
     rejects: Vec<AtomicU64>,
     notices: Mutex<Vec<String>>,
+    queue: Queue,
     closed: AtomicBool,
 }
 

@@ -57,9 +57,9 @@ impl Request {
         l2_key(self.cache.namespace(), &self.region.prefix, &self.digest).into()
     }
 
-    /// L2, if the value may be in it: not where values do not come back from their codec.
+    /// L2, if the value may be in it: not where values do not come back from their codec, nor while what is in it is to be removed.
     pub(super) fn l2(&self) -> Option<&Guard> {
-        self.cache.l2().filter(|_| self.region.round_trips() != Some(false))
+        self.cache.l2().filter(|_| self.region.round_trips() != Some(false) && !self.cache.is_queued(&self.digest))
     }
 
     /// This request's place at the fence, and the marks that an entry loaded from now on carries.

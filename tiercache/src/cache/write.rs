@@ -28,9 +28,9 @@ pub(super) struct Fresh<'a, T> {
 }
 
 /// Bytes for L2.
-struct Sealed {
-    bytes: Vec<u8>,
-    encoded: usize,
+pub(super) struct Sealed {
+    pub(super) bytes: Vec<u8>,
+    pub(super) encoded: usize,
 }
 
 /// Keeps what a load gave, where its terms and `keep` say so; gives the entry that waiters share.
@@ -157,7 +157,7 @@ fn entry<T: Cacheable>(
 }
 
 /// The envelope of a value.
-fn seal<T: Cacheable>(
+pub(super) fn seal<T: Cacheable>(
     request: &Request,
     value: Option<&T>,
     life: Duration,

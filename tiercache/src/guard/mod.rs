@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use deadline::Deadlines;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::store::{Hear, Joined, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted};
 
 /// L2, guarded. Cheap to clone.
 #[derive(Clone)]
@@ -59,6 +59,16 @@ impl Guard {
     /// See [`Store::write`]. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn write(&self, key: Arc<str>, bytes: Vec<u8>, life: Duration) -> Result<()> {
         self.run(move |store| async move { store.write(&key, bytes, life).await }).await
+    }
+
+    /// See [`Store::read_many`].
+    pub(crate) async fn read_many(&self, wanted: Vec<Wanted>, stamps_key: Arc<str>) -> Result<Vec<Result<Reading>>> {
+        self.run(move |store| async move { store.read_many(&wanted, &stamps_key).await }).await
+    }
+
+    /// See [`Store::write_many`]. Once begun it goes on, also when the caller is dropped.
+    pub(crate) async fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Result<()> {
+        self.run(move |store| async move { store.write_many(sent, &tell).await }).await
     }
 
     /// See [`Store::claim`]. What `then` makes of the answer is dropped if the caller is gone by then.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Page, Store};
+use super::{Page, Sent, Store, Tell, Wanted};
 
 const LONG: Duration = Duration::from_secs(60);
 /// Short, on the store's own clock; whoever waits for its end asks the store.
@@ -22,6 +22,8 @@ pub(crate) async fn conformance(store: &dyn Store) {
     a_stamp_holds_until_it_is_removed(store, &at).await;
     a_lease_is_held_by_one_and_voided_by_a_removal(store, &at).await;
     a_swap_replaces_only_what_is_expected(store, &at).await;
+    many_are_read_as_each_by_itself(store, &at).await;
+    many_are_written_as_each_by_itself(store, &at).await;
     scan_finds_every_key_under_its_start_and_no_other(store, &at).await;
     scan_finds_the_keys_that_stay_while_others_come_and_go(store, &at).await;
 }
@@ -199,4 +201,45 @@ async fn a_swap_replaces_only_what_is_expected(store: &dyn Store, at: &str) {
     assert!(!store.release(&key, b"first").await.expect("release"));
     assert!(store.release(&key, b"second").await.expect("release"));
     assert_eq!(bytes_at(store, &key).await, None);
+}
+
+async fn many_are_read_as_each_by_itself(store: &dyn Store, at: &str) {
+    let (here, other, gone) = (format!("{at}:many:here"), format!("{at}:many:other"), format!("{at}:many:gone"));
+    let hash = format!("{at}:many-groups");
+    store.stamp(&hash, &names(&["a", "b"]), &[1, 2]).await.expect("stamp");
+    store.write(&here, vec![0, 255], LONG).await.expect("write");
+    store.write(&other, vec![], LONG * 10).await.expect("write");
+    let wanted = |key: &str, groups: &[&str]| Wanted { key: key.into(), groups: names(groups).into() };
+    let wanted = [wanted(&other, &["b", "c"]), wanted(&gone, &["a"]), wanted(&here, &["a", "b"]), wanted(&other, &[])];
+    let readings = store.read_many(&wanted, &hash).await.expect("read many");
+    let readings: Vec<_> = readings.into_iter().map(|reading| reading.expect("no foreign type")).collect();
+    let bytes = readings.iter().map(|reading| reading.found.as_ref().map(|found| found.bytes.clone()));
+    assert_eq!(bytes.collect::<Vec<_>>(), [Some(vec![]), None, Some(vec![0, 255]), Some(vec![])]);
+    let stamps: Vec<_> = readings.iter().map(|reading| reading.stamps.clone()).collect();
+    assert_eq!(stamps, [vec![Some(2), None], vec![Some(1)], vec![Some(1), Some(2)], vec![]]);
+    let left = readings[2].found.as_ref().and_then(|found| found.remaining).expect("a life");
+    assert!(left <= LONG && left > LONG / 2, "{left:?} of {LONG:?} left");
+    assert!(store.read_many(&[], &hash).await.expect("read nothing").is_empty());
+    store.remove(&[here, other]).await.expect("remove");
+    store.unstamp(&hash, &names(&["a", "b"])).await.expect("unstamp");
+}
+
+async fn many_are_written_as_each_by_itself(store: &dyn Store, at: &str) {
+    let keys: Vec<String> = (0..20).map(|i| format!("{at}:written:{i}")).collect();
+    let log = format!("{at}:written-log");
+    let tell = Tell { log: log.clone(), channel: format!("{at}:written-bus"), message: b"news".to_vec() };
+    store.write(&keys[3], b"old and longer".to_vec(), LONG * 10).await.expect("write");
+    let sent = keys.iter().zip(0..).map(|(key, i)| Sent { key: key.as_str().into(), bytes: vec![i; 3], life: LONG });
+    store.write_many(sent.collect(), &tell).await.expect("write many");
+    for (key, i) in keys.iter().zip(0..) {
+        let found = store.read(key, "none", &[]).await.expect("read").found.expect("the value just written");
+        assert_eq!(found.bytes, [i; 3]);
+        assert!(found.remaining.is_some_and(|left| left <= LONG && left > LONG / 2), "{key}");
+    }
+    if let Some(shared) = store.shared() {
+        let told = shared.read_log(&log, "0", 10).await.expect("read the log");
+        assert_eq!(told.into_iter().map(|(_, message)| message).collect::<Vec<_>>(), [b"news"]);
+    }
+    store.write_many(Vec::new(), &tell).await.expect("write nothing");
+    store.remove(&keys).await.expect("remove");
 }

@@ -6,7 +6,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
 
 use crate::error::Result;
 
@@ -35,6 +38,21 @@ pub(crate) struct Found {
 pub(crate) struct Reading {
     pub(crate) found: Option<Found>,
     pub(crate) stamps: Vec<Option<u64>>,
+}
+
+/// One read of many.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) key: Arc<str>,
+    pub(crate) groups: Arc<[String]>,
+}
+
+/// One write of many.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) key: Arc<str>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) life: Duration,
 }
 
 /// One page of a scan.
@@ -75,8 +93,28 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// begin like that now.
     fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>>;
 
+    /// As [`Store::read`] for each of `wanted`, in their order: in one round trip, where there are any.
+    fn read_many<'a>(&'a self, wanted: &'a [Wanted], stamps_key: &'a str) -> Op<'a, Vec<Result<Reading>>> {
+        let reads = wanted.iter().map(|one| self.read(&one.key, stamps_key, &one.groups));
+        let reads = join_all(reads.collect::<Vec<_>>());
+        Box::pin(async move { Ok(reads.await) })
+    }
+
     /// Keeps `bytes` under `key` for `life`, replacing whatever was there, of whatever type.
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()>;
+
+    /// As [`Store::write`] for each of `sent`, a key at most once; then, where there are other instances, `tell`s them: in one round
+    /// trip, where there are any.
+    fn write_many<'a>(&'a self, mut sent: Vec<Sent>, tell: &'a Tell) -> Op<'a, ()> {
+        Box::pin(async move {
+            let writes = sent.iter_mut().map(|Sent { key, bytes, life }| self.write(key, std::mem::take(bytes), *life));
+            try_join_all(writes.collect::<Vec<_>>()).await?;
+            match self.shared() {
+                Some(shared) => shared.append(&tell.log, tell.message.clone()).await.map(drop),
+                None => Ok(()),
+            }
+        })
+    }
 
     /// Puts `lease` under `key` for `life` if nothing is there. Answers what was: `None` means that the lease is there now.
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>>;

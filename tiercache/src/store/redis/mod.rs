@@ -1,6 +1,7 @@
 //! L2 in Redis, over one multiplexed connection.
 
 mod connection;
+mod many;
 mod news;
 mod store;
 #[cfg(feature = "tls-rustls")]

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Hear, Joined, Op, Shared, Stamps, Tell};
 
 /// About how many entries the log keeps: more than a reader reads before it gives up and begins anew.
-const LOG_LENGTH: usize = 20_000;
+pub(super) const LOG_LENGTH: usize = 20_000;
 /// The field of an entry.
 const MESSAGE: &str = "m";
 /// How often the bus's connection is asked whether it is alive, and how long it may take to answer.

@@ -11,7 +11,7 @@ use super::Redis;
 use super::connection::{Connection, Exchange};
 use super::news::Bus;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Found, Op, Page, Reading, Shared, Store};
+use crate::store::{Found, Op, Page, Reading, Sent, Shared, Store, Tell, Wanted};
 
 /// Keys a page of `SCAN` looks at.
 const SCAN_COUNT: usize = 512;
@@ -23,6 +23,7 @@ pub(super) struct Scripts {
     swap: Script,
     extend: Script,
     release: Script,
+    pub(super) write_many: Script,
     pub(super) invalidate: Script,
 }
 
@@ -34,6 +35,7 @@ impl Scripts {
             swap: Script::new(include_str!("swap.lua")),
             extend: Script::new(include_str!("extend.lua")),
             release: Script::new(include_str!("release.lua")),
+            write_many: Script::new(include_str!("write_many.lua")),
             invalidate: Script::new(include_str!("invalidate.lua")),
         }
     }
@@ -64,8 +66,12 @@ impl RedisStore {
         convert(value)
     }
 
-    async fn read(&self, key: &str, stamps_key: &str, groups: &[String]) -> Result<Reading> {
+    pub(super) async fn read(&self, key: &str, stamps_key: &str, groups: &[String]) -> Result<Reading> {
         read_on(self.connection.begin().await?, key, stamps_key, groups).await
+    }
+
+    pub(super) async fn many(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        many(self.connection.begin().await?, pipeline).await
     }
 
     async fn stamp(&self, stamps_key: &str, groups: &[String], fresh: &[u64]) -> Result<Vec<u64>> {
@@ -123,6 +129,14 @@ impl Store for RedisStore {
     fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>> {
         let exchange = self.connection.begin_now()?;
         Some(Box::pin(read_on(exchange, key, stamps_key, groups)))
+    }
+
+    fn read_many<'a>(&'a self, wanted: &'a [Wanted], stamps_key: &'a str) -> Op<'a, Vec<Result<Reading>>> {
+        Box::pin(self.read_many(wanted, stamps_key))
+    }
+
+    fn write_many<'a>(&'a self, sent: Vec<Sent>, tell: &'a Tell) -> Op<'a, ()> {
+        Box::pin(self.write_many(sent, tell))
     }
 
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
@@ -198,12 +212,12 @@ impl Store for RedisStore {
 }
 
 /// `PX` takes at least 1, and so much that the moment it leads to fits an `i64`.
-fn millis(life: Duration) -> u64 {
+pub(super) fn millis(life: Duration) -> u64 {
     u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 2)
 }
 
 /// `PTTL` answers -1 for a key without a life, -2 for none: the key lapsed after the `GET`.
-fn remaining_life(pttl: &Value) -> Option<Duration> {
+pub(super) fn remaining_life(pttl: &Value) -> Option<Duration> {
     match pttl {
         Value::Int(-1) => None,
         Value::Int(millis) => Some(Duration::from_millis(u64::try_from(*millis).unwrap_or(0))),
@@ -223,7 +237,7 @@ fn escape(start: &str) -> String {
     escaped
 }
 
-fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
+pub(super) fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
     T::from_redis_value(value).map_err(|error| {
         Error::new(ErrorKind::Protocol, "Redis answered with something else than asked for").with_source(error)
     })

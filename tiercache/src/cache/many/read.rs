@@ -1,0 +1,44 @@
+//! Reading L2 for many values at once.
+
+use std::time::Instant;
+
+use crate::cache::Request;
+use crate::cache::fetch::{Fetched, judge};
+use crate::stats::Timed;
+use crate::store::Wanted;
+
+use super::AT_ONCE;
+
+/// Reads L2 for each request, in their order, as a single read does for one.
+pub(super) async fn fetch_many(requests: &[&Request]) -> Vec<Fetched> {
+    let mut fetched = Vec::with_capacity(requests.len());
+    // Nearly always they are all of one cache.
+    for requests in requests.chunk_by(|one, next| one.cache.is(&next.cache)) {
+        for requests in requests.chunks(AT_ONCE) {
+            fetched.extend(fetch_chunk(requests).await);
+        }
+    }
+    fetched
+}
+
+async fn fetch_chunk(requests: &[&Request]) -> Vec<Fetched> {
+    let mut fetched: Vec<Fetched> = requests.iter().map(|_| Fetched::Unasked).collect();
+    let asked: Vec<usize> = (0..requests.len()).filter(|at| requests[*at].l2().is_some()).collect();
+    let Some((first, guard)) = asked.first().and_then(|at| Some((requests[*at], requests[*at].l2()?))) else {
+        return fetched;
+    };
+    let wanted = asked.iter().map(|at| requests[*at]);
+    let wanted = wanted.map(|request| Wanted { key: request.l2_key(), groups: request.region.groups.fields() });
+    let wanted: Vec<Wanted> = wanted.collect();
+    let started = Instant::now();
+    let readings = guard.read_many(wanted.clone(), first.cache.stamps_key()).await;
+    let took = started.elapsed();
+    let mut readings = readings.ok().map(Vec::into_iter);
+    for (at, Wanted { key, .. }) in asked.into_iter().zip(wanted) {
+        let request = requests[at];
+        request.region.counters.time(Timed::L2Read, took);
+        let reading = readings.as_mut().and_then(Iterator::next);
+        fetched[at] = reading.map_or(Fetched::Unreachable, |reading| judge(request, &key, reading));
+    }
+    fetched
+}

@@ -1,0 +1,74 @@
+//! Many keys in one round trip.
+
+use redis::{Value, pipe};
+
+use super::news::LOG_LENGTH;
+use super::store::{RedisStore, convert, millis, remaining_life, translate};
+use crate::error::Result;
+use crate::store::{Found, Reading, Sent, Tell, Wanted};
+
+impl RedisStore {
+    /// One `MGET`, the lives, and after them the stamps of all the groups together.
+    pub(super) async fn read_many(&self, wanted: &[Wanted], stamps_key: &str) -> Result<Vec<Result<Reading>>> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let groups = groups_of(wanted);
+        let mut pipeline = pipe();
+        let mget = pipeline.cmd("MGET");
+        for one in wanted {
+            mget.arg(&*one.key);
+        }
+        for one in wanted {
+            pipeline.cmd("PTTL").arg(&*one.key);
+        }
+        if !groups.is_empty() {
+            pipeline.cmd("HMGET").arg(stamps_key).arg(&groups);
+        }
+        let answers = self.many(&pipeline).await?;
+        let mut answers = answers.into_iter().map(|answer| answer.extract_error().map_err(translate));
+        let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
+        let values: Vec<Value> = convert(next()?)?;
+        let lives = wanted.iter().map(|_| next()).collect::<Result<Vec<_>>>()?;
+        let stamps: Vec<Option<u64>> = if groups.is_empty() { Vec::new() } else { convert(next()?)? };
+        let mut readings = Vec::with_capacity(wanted.len());
+        for ((one, bytes), life) in wanted.iter().zip(values).zip(lives) {
+            readings.push(match bytes {
+                // `MGET` says the same of a key of another type as of none: only `GET` tells what it is.
+                Value::Nil if !matches!(life, Value::Int(-2)) => self.read(&one.key, stamps_key, &one.groups).await,
+                Value::Nil => Ok(Reading { found: None, stamps: stamps_of(one, &groups, &stamps) }),
+                bytes => convert(bytes).map(|bytes| Reading {
+                    found: Some(Found { bytes, remaining: remaining_life(&life) }),
+                    stamps: stamps_of(one, &groups, &stamps),
+                }),
+            });
+        }
+        Ok(readings)
+    }
+
+    /// One script, so that the others are told if anything was written, and nothing else comes in between.
+    pub(super) async fn write_many(&self, sent: Vec<Sent>, tell: &Tell) -> Result<()> {
+        let mut call = self.scripts.write_many.key(&tell.log);
+        call.arg(&tell.channel).arg(&tell.message).arg(LOG_LENGTH);
+        for Sent { key, bytes, life } in sent {
+            call.key(&*key).arg(bytes).arg(millis(life));
+        }
+        self.script::<u64>(&call).await.map(drop)
+    }
+}
+
+/// Each group once: most keys of a batch have the same.
+fn groups_of(wanted: &[Wanted]) -> Vec<&str> {
+    let mut groups: Vec<&str> = wanted.iter().flat_map(|one| one.groups.iter().map(String::as_str)).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
+fn stamps_of(one: &Wanted, groups: &[&str], stamps: &[Option<u64>]) -> Vec<Option<u64>> {
+    let stamp = |group: &String| {
+        let at = groups.binary_search(&group.as_str()).ok()?;
+        stamps.get(at).copied().flatten()
+    };
+    one.groups.iter().map(stamp).collect()
+}
