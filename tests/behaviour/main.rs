@@ -1,5 +1,6 @@
 //! What a user sees of a cached function.
 
+mod batch;
 mod calls;
 mod configuration;
 mod contexts;
@@ -10,8 +11,10 @@ mod flight;
 mod identity;
 mod install;
 mod invalidation;
+mod many;
 mod named;
 mod policy;
+mod queued;
 mod races;
 mod statistics;
 mod tiers;

@@ -116,10 +116,8 @@ where
         }
     }
     loop {
-        let runs = sort(requests, answers, std::mem::take(&mut steps), |at, lead| {
-            polls.push(poll(&requests[at], at, lead));
-        })
-        .await;
+        let (runs, leased) = sort(requests, answers, std::mem::take(&mut steps)).await;
+        polls.extend(leased.into_iter().map(|(at, lead)| poll(&requests[at], at, lead)));
         if !runs.is_empty() {
             run(requests, answers, body, runs, |cx| drain(&mut polls, cx, &mut steps)).await?;
         }
@@ -135,18 +133,18 @@ where
     }
 }
 
-/// Reads for the steps that are to be read; gives the elements that are left for the body, in their order.
+/// Reads for the steps that are to be read; gives the elements that are left for the body, in their order, and those that another
+/// instance loads.
 async fn sort<T: Cacheable>(
     requests: &[Request],
     answers: &mut Answers<'_, T>,
     steps: Vec<Step<T>>,
-    mut poll: impl FnMut(usize, Led),
-) -> Vec<Run> {
-    let (mut runs, mut unread) = (Vec::new(), Vec::new());
+) -> (Vec<Run>, Vec<(usize, Led)>) {
+    let (mut runs, mut leased, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     let mut take = |step, unread: &mut Vec<_>| match step {
         Step::Answer(at, value, source) => answers.put(at, value, source),
         Step::Run(run) => runs.push(run),
-        Step::Poll(at, lead) => poll(at, lead),
+        Step::Poll(at, lead) => leased.push((at, lead)),
         Step::Read(at, lead) => unread.push((at, lead)),
     };
     steps.into_iter().for_each(|step| take(step, &mut unread));
@@ -157,7 +155,7 @@ async fn sort<T: Cacheable>(
         }
     }
     runs.sort_unstable_by_key(|run| run.at);
-    runs
+    (runs, leased)
 }
 
 /// Runs the body without reading first, and keeps what it gives.
