@@ -70,17 +70,6 @@ async fn closing_carries_it_out_first() {
 }
 
 #[tokio::test]
-async fn too_many_become_one_of_the_whole_namespace() {
-    let ((one, two), kept) = (two_instances().await, Key::new("other", &1).unwrap());
-    one.set(&kept, &1_u64, &Policy::new()).await.unwrap();
-    for id in 0..100_001_u64 {
-        one.queue_invalidation(&Key::new("user", &id).unwrap());
-    }
-    one.flush_invalidations().await.unwrap();
-    assert_eq!(two.get::<u64>(&kept).await, None);
-}
-
-#[tokio::test]
 async fn without_an_l2_there_is_nothing_to_wait_for() {
     let (cache, runs) = (in_memory().await, Calls::new());
     cache

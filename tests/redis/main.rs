@@ -1,8 +1,10 @@
 //! L2 in a real Redis.
 
+mod batch;
 mod coherence;
 mod lease;
 mod other_process;
+mod queued;
 mod stored_bytes;
 mod tier;
 mod tls;

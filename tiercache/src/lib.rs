@@ -32,6 +32,7 @@
 //! - [`Cache`] and [`CacheBuilder`]: tiers, lives, named caches; [`Cache::from_env`].
 //! - [`Entry`], the typed address of one value: look, set, invalidate.
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
+//! - [`Cache::get_many`], [`Cache::set_many`], and `batch(…)` of [`cached`](macro@cached): many values in few round trips.
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
 //!
