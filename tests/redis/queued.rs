@@ -41,19 +41,3 @@ async fn what_could_not_be_told_is_told_when_redis_is_back() {
     server.restart().await;
     eventually(|| async { cache.flush_invalidations().await.is_ok() }, Duration::from_secs(10)).await;
 }
-
-#[tokio::test]
-async fn too_many_become_one_of_the_whole_namespace() {
-    let server = RedisServer::start().await;
-    let (one, two) = (instance(&server).await, instance(&server).await);
-    let other = Key::new("other", &1).unwrap();
-    one.set(&other, &1_u64, &Policy::new()).await.unwrap();
-    // Nothing leaves the queue meanwhile.
-    server.pause();
-    for id in 0..105_000_u64 {
-        one.queue_invalidation(&Key::new("queued", &id).unwrap());
-    }
-    server.resume();
-    one.flush_invalidations().await.unwrap();
-    assert_eq!(two.get::<u64>(&other).await, None);
-}

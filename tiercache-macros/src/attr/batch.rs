@@ -1,12 +1,12 @@
 //! `batch(ids, get_user_entry)`, read.
 
-use proc_macro2::{Ident, TokenTree};
+use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 use syn::parse::ParseStream;
 use syn::parse::discouraged::Speculative as _;
 use syn::{Expr, Token, parenthesized};
 
-use super::{Fault, Word};
+use super::{Fault, Word, malformed};
 
 /// Which argument names the elements, and what gives the address of one.
 pub(crate) struct Elements {
@@ -26,14 +26,7 @@ pub(super) fn elements(name: Ident, input: ParseStream<'_>) -> Result<Word<Eleme
         if content.is_empty() { Ok(Elements { ids, entry }) } else { Err(content.error("more than two")) }
     }
     let ahead = input.fork();
-    match parts(&ahead) {
-        Ok(value) => {
-            input.advance_to(&ahead);
-            Ok(Word { name, value })
-        }
-        Err(_) => {
-            let found = input.fork().parse::<TokenTree>().ok();
-            Err(Fault::Malformed(name, found))
-        }
-    }
+    let Ok(value) = parts(&ahead) else { return Err(malformed(&name, input)) };
+    input.advance_to(&ahead);
+    Ok(Word { name, value })
 }

@@ -4,11 +4,11 @@ mod load;
 mod parts;
 mod read;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 
 pub(crate) use load::load_many;
 
@@ -96,7 +96,9 @@ impl Cache {
         let mut newest: Vec<_> = newest.into_values().collect();
         newest.sort_unstable_by_key(|(at, ..)| *at);
         // Loads under way read older values: from here on they are not to keep them in L2, at the end not in L1.
-        newest.iter().for_each(|(_, request, _)| self.fence().bump(&request.digest, || {}));
+        for (_, request, _) in &newest {
+            self.fence().bump(&request.digest, || {});
+        }
         let begun = newest.into_iter().map(|(_, request, value)| Put { begun: request.begin(), request, value });
         let puts: Vec<Put<'_, T>> = begun.collect();
         match self.open_l2()? {
@@ -143,12 +145,21 @@ impl Cache {
         guard: &Guard,
         puts: &[Put<'_, T>],
     ) -> Result<HashMap<Arc<[String]>, Vec<u64>>> {
-        let groups: HashMap<Arc<[String]>, ()> =
-            puts.iter().map(|put| (put.request.region.groups.fields(), ())).collect();
-        let made = groups.keys().map(|fields| guard.stamp(self.stamps_key(), Arc::clone(fields)));
+        let groups: HashSet<Arc<[String]>> = puts.iter().map(|put| put.request.region.groups.fields()).collect();
+        let made = groups.iter().map(|fields| guard.stamp(self.stamps_key(), Arc::clone(fields)));
         let made = try_join_all(made.collect::<Vec<_>>()).await?;
-        Ok(groups.into_keys().zip(made).collect())
+        Ok(groups.into_iter().zip(made).collect())
     }
+}
+
+/// Runs operations of L2 side by side, so many at once that the last of them still ends within the deadline.
+async fn side_by_side<F: Future>(operations: Vec<F>) -> Vec<F::Output> {
+    let (mut operations, mut outputs) = (operations.into_iter(), Vec::new());
+    while operations.len() > 0 {
+        let some: Vec<F> = operations.by_ref().take(AT_ONCE).collect();
+        outputs.extend(join_all(some).await);
+    }
+    outputs
 }
 
 /// A value on its way into both tiers.

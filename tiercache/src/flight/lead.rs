@@ -114,7 +114,9 @@ impl Wake for Watch {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.led.iter().for_each(|(_, pulse)| pulse.wake());
+        for (_, pulse) in &self.led {
+            pulse.wake();
+        }
         let task = lock(&self.task).clone();
         task.wake();
     }
@@ -128,14 +130,18 @@ struct Inside<'a> {
 impl<'a> Inside<'a> {
     fn enter(led: &'a [Led]) -> Self {
         STACK.with(|stack| stack.borrow_mut().extend(led.iter().map(|(address, _)| *address)));
-        led.iter().for_each(|(_, pulse)| pulse.begin_poll());
+        for (_, pulse) in led {
+            pulse.begin_poll();
+        }
         Self { led }
     }
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.led.iter().for_each(|(_, pulse)| pulse.end_poll());
+        for (_, pulse) in self.led {
+            pulse.end_poll();
+        }
         STACK.with(|stack| {
             let mut stack = stack.borrow_mut();
             let outer = stack.len() - self.led.len();

@@ -89,7 +89,9 @@ impl<R: Found> Addressed<R> {
             tell(said.report.as_ref(), Source::Bypass);
             return body(ids).await;
         };
-        requests.iter_mut().for_each(|request| request.mode = said.mode);
+        for request in &mut requests {
+            request.mode = said.mode;
+        }
         let ids = &ids;
         let run = |places: Vec<usize>| {
             let missing = places.iter().map(|at| ids[*at].clone()).collect();
@@ -117,12 +119,12 @@ impl<R: Found> Addressed<R> {
 
 impl<R: Found> fmt::Debug for Batch<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("elements", &self.ids.len()).finish()
+        f.debug_struct("Batch").field("elements", &self.ids.len()).finish_non_exhaustive()
     }
 }
 
 impl<R: Found> fmt::Debug for Addressed<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Addressed").field("elements", &self.ids.len()).finish()
+        f.debug_struct("Addressed").field("elements", &self.ids.len()).finish_non_exhaustive()
     }
 }

@@ -100,7 +100,7 @@ impl Cache {
             // Queued first, forgotten second: who reads after that reads no L2.
             let pushed = self.inner.queue.push(digest, || l2_key(self.namespace(), &region.prefix, digest));
             if pushed.is_first {
-                let _ = self.inner.io.spawn(work(Arc::downgrade(&self.inner)));
+                drop(self.inner.io.spawn(work(Arc::downgrade(&self.inner))));
             }
             if pushed.is_too_many {
                 tracing::warn!("more than {MOST} invalidations are queued: the whole namespace is invalidated instead");
@@ -207,7 +207,7 @@ async fn work(inner: Weak<Inner>) {
         pause = if told.is_ok() { GATHER } else { RETRY };
         for flush in flushes {
             // Who waited may be gone.
-            let _ = flush.send(told.as_ref().map(|()| ()).map_err(|error| Error::new(error.kind(), error.to_string())));
+            let _ = flush.send(told.as_ref().copied().map_err(|error| Error::new(error.kind(), error.to_string())));
         }
     }
 }
@@ -224,4 +224,69 @@ async fn carry_out(inner: Arc<Inner>, number: u64, removal: Removal) -> Result<(
         cache.inner.queue.end(number);
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(number: usize) -> Digest {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        Digest::new(bytes)
+    }
+
+    fn push(queue: &Queue, number: usize) -> Pushed {
+        queue.push(&digest(number), || number.to_string())
+    }
+
+    fn keys(round: Option<Round>) -> Option<Vec<String>> {
+        match round?.removal {
+            Removal::Keys(keys) => Some(keys.into_iter().map(|(_, key)| key).collect()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn duplicates_are_carried_out_once_and_what_comes_meanwhile_in_the_next_round() {
+        let queue = Queue::default();
+        assert!(push(&queue, 1).is_first && !push(&queue, 1).is_first);
+        let round = queue.begin().map(|round| (round.number, keys(Some(round))));
+        assert_eq!(round, Some((1, Some(vec!["1".to_owned()]))));
+        push(&queue, 2);
+        queue.end(1);
+        assert!(!queue.holds(&digest(1)) && queue.holds(&digest(2)));
+        // Queued anew while its round was under way: that may have read what came before.
+        let round = queue.begin();
+        push(&queue, 2);
+        queue.end(round.map_or(0, |round| round.number));
+        assert!(queue.holds(&digest(2)));
+        assert_eq!(keys(queue.begin()), Some(vec!["2".to_owned()]));
+    }
+
+    #[test]
+    fn what_was_not_carried_out_stays_and_when_nothing_is_left_the_task_ends() {
+        let queue = Queue::default();
+        push(&queue, 1);
+        assert_eq!(queue.begin().map(|round| round.number), Some(1));
+        // That round failed.
+        assert!(queue.holds(&digest(1)));
+        assert_eq!(queue.begin().map(|round| round.number), Some(2));
+        queue.end(2);
+        assert!(queue.flush().is_some(), "the task still runs, and answers");
+        assert!(queue.begin().is_some_and(|round| round.flushes.len() == 1));
+        assert!(queue.begin().is_none() && queue.flush().is_none());
+        assert!(push(&queue, 3).is_first);
+    }
+
+    #[test]
+    fn too_many_become_one_of_the_whole_namespace() {
+        let queue = Queue::default();
+        let too_many = (0..=MOST).filter(|number| push(&queue, *number).is_too_many).count();
+        assert_eq!(too_many, 1);
+        assert!(queue.holds(&digest(MOST + 1)));
+        assert!(matches!(queue.begin(), Some(Round { removal: Removal::Everything, .. })));
+        queue.end(1);
+        assert!(!queue.holds(&digest(1)));
+    }
 }

@@ -8,7 +8,6 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 
 use crate::cache::fill::refill;
@@ -21,6 +20,7 @@ use crate::stats::{Event, Source, Timed};
 use crate::value::Cacheable;
 
 use super::parts::{Led, Run, Step, join, poll, read, wait};
+use super::side_by_side;
 
 /// Answers the requests of a batch: from memory, by other callers' loads, by L2, or by `body`, which is called with the places of
 /// those that are missing, and gives what it found of each in their order. Gives the values in the requests' order.
@@ -46,8 +46,11 @@ where
         Mode::Refreshed => refresh(requests, &mut answers, &mut body).await?,
         Mode::Uncached => {
             let all: Vec<usize> = (0..requests.len()).collect();
-            let values = body(all.clone()).await?;
-            all.into_iter().zip(values).for_each(|(at, value)| answers.put(at, value, Source::Bypass));
+            let values = body(all.clone()).await;
+            for at in all {
+                answers.end(at, Source::Bypass);
+            }
+            answers.values = values?;
         }
     }
     if let Some(source) = answers.farthest {
@@ -147,7 +150,9 @@ async fn sort<T: Cacheable>(
         Step::Poll(at, lead) => leased.push((at, lead)),
         Step::Read(at, lead) => unread.push((at, lead)),
     };
-    steps.into_iter().for_each(|step| take(step, &mut unread));
+    for step in steps {
+        take(step, &mut unread);
+    }
     if !unread.is_empty() {
         unread.sort_unstable_by_key(|(at, _)| *at);
         for step in read(requests, std::mem::take(&mut unread)).await {
@@ -170,7 +175,7 @@ where
         request.cache.flights().forget(&request.digest);
     }
     let begun: Vec<_> = requests.iter().map(Request::begin).collect();
-    let fills = join_all(requests.iter().map(refill).collect::<Vec<_>>()).await;
+    let fills = side_by_side(requests.iter().map(refill).collect()).await;
     let runs = begun.into_iter().zip(fills).enumerate();
     let runs = runs.map(|(at, (begun, fill))| Run { at, lead: None, begun, fill }).collect();
     run(requests, answers, body, runs, |_| {}).await
@@ -194,13 +199,15 @@ where
     let (leads, rights): (Vec<_>, Vec<_>) = runs.into_iter().map(|run| (run.lead, (run.begun, run.fill))).unzip();
     let load = async {
         let (values, load_time) = timed(inside(latest, pin!(body(places.clone()))), beside).await;
-        places.iter().for_each(|at| requests[*at].region.counters.time(Timed::Load, load_time));
+        for at in &places {
+            requests[*at].region.counters.time(Timed::Load, load_time);
+        }
         let values = values?;
         let kept = places.iter().zip(&values).zip(rights).map(|((at, value), (begun, fill))| {
             let fresh = Fresh { value: value.as_ref(), load_time, fill, begun };
             store(&requests[*at], fresh, true)
         });
-        let entries = join_all(kept.collect::<Vec<_>>()).await;
+        let entries = side_by_side(kept.collect()).await;
         Ok(values.into_iter().zip(entries))
     };
     let loaded = drive_all(leads.iter().flatten(), pin!(load)).await;

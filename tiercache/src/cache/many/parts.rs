@@ -2,8 +2,6 @@
 
 use std::pin::pin;
 
-use futures_util::future::join_all;
-
 use crate::cache::fetch::{Fetched, fetch};
 use crate::cache::fill::{Asked, Fill, Patience};
 use crate::cache::read::{Came, Shared};
@@ -15,6 +13,7 @@ use crate::stats::Source;
 use crate::value::Cacheable;
 
 use super::read::fetch_many;
+use super::side_by_side;
 
 pub(super) type Led = Option<Lead<Digest, Shared>>;
 
@@ -94,7 +93,7 @@ pub(super) async fn read<T: Cacheable>(requests: &[Request], parts: Vec<(usize, 
     let attempts = async {
         let fetched = fetch_many(&asked).await.into_iter().zip(begun);
         let attempts = asked.iter().zip(fetched).map(|(request, (fetched, begun))| attempt(request, begun, fetched));
-        join_all(attempts.collect::<Vec<_>>()).await
+        side_by_side(attempts.collect()).await
     };
     let leads = missing.iter().filter_map(|(_, lead)| lead.as_ref());
     let attempts = drive_all(leads, pin!(attempts)).await;
