@@ -19,7 +19,7 @@ fn failed(version: u64, begin: u64) -> (usize, Record) {
 }
 
 fn read(instance: usize, version: u64, begin: u64, end: u64) -> (usize, Record) {
-    (instance, Record::Read { key: 7, version, begin, end })
+    (instance, Record::Read { key: 7, version, source: b'2', begin, end })
 }
 
 fn verdict(records: &[(usize, Record)]) -> Verdict {
@@ -119,7 +119,7 @@ fn records_come_back_from_their_journal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal");
     let records = [
-        Record::Read { key: 1, version: 2, begin: 3, end: 4 },
+        Record::Read { key: 1, version: 2, source: b'J', begin: 3, end: 4 },
         Record::Write { key: 5, version: 6, begin: 7, end: Some(8) },
         Record::Write { key: 5, version: 6, begin: 7, end: None },
         Record::CutOff { begin: 9, end: 10 },

@@ -44,11 +44,19 @@ const DECK: [Fault; 10] = [
     Fault::Restart,
 ];
 
-/// Deals out faults until shortly before the end of the run; all instances run on when this returns.
-pub(crate) async fn inject(server: &mut RedisServer, instances: &[Pid], seed: u64, until: u64) {
+/// A fault that befell a run, and when it began and ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Befallen {
+    pub(crate) what: String,
+    pub(crate) begin: u64,
+    pub(crate) end: u64,
+}
+
+/// Deals out faults until shortly before the end of the run; all instances run on when this returns. Says what befell them.
+pub(crate) async fn inject(server: &mut RedisServer, instances: &[Pid], seed: u64, until: u64) -> Vec<Befallen> {
     let mut random = Rng::with_seed(seed);
     let mut deck = Vec::new();
-    let mut pauses = Vec::new();
+    let (mut pauses, mut befallen) = (Vec::new(), Vec::new());
     let last = until.saturating_sub(1_000_000_000);
     sleep(QUIET * 2).await;
     while nanos() < last {
@@ -57,8 +65,13 @@ pub(crate) async fn inject(server: &mut RedisServer, instances: &[Pid], seed: u6
             random.shuffle(&mut deck);
         }
         let fault = deck.pop().expect("filled when empty");
+        let (mut what, begin) = (format!("{fault:?}"), nanos());
         match fault {
-            Fault::Pause => pauses.push(tokio::spawn(pause(instances[random.usize(..instances.len())]))),
+            Fault::Pause => {
+                let instance = random.usize(..instances.len());
+                what = format!("{what} of instance {instance}");
+                pauses.push(tokio::spawn(pause(instances[instance])));
+            }
             Fault::Restart => server.restart().await,
             Fault::LoseBus => {
                 for _ in 0..DEAF {
@@ -68,11 +81,13 @@ pub(crate) async fn inject(server: &mut RedisServer, instances: &[Pid], seed: u6
             }
             fault => befall(server, &command(fault, &mut random)).await,
         }
+        befallen.push(Befallen { what, begin, end: nanos() });
         sleep(QUIET.mul_f64(0.5 + random.f64())).await;
     }
     for pause in pauses {
         pause.await.expect("a pause does not panic");
     }
+    befallen
 }
 
 fn command(fault: Fault, random: &mut Rng) -> Cmd {

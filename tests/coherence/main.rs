@@ -6,9 +6,10 @@
 mod checker;
 mod faults;
 mod rows;
+mod trace;
 mod worker;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -91,19 +92,20 @@ async fn run() {
     let until = nanos() + seconds * 1_000_000_000;
     let fleet = Fleet::start(&cache, &database, folder.path(), seed, until);
     let processes: Vec<_> = fleet.0.iter().map(rustix::process::Pid::from_child).collect();
-    faults::inject(&mut cache, &processes, seed, until).await;
+    let befallen = faults::inject(&mut cache, &processes, seed, until).await;
     fleet.end().await;
     let verdict = judge(folder.path());
     println!("{verdict}");
+    for violation in verdict.violations().iter().take(3) {
+        trace::print(folder.path(), violation, &befallen);
+    }
     assert_eq!(verdict.violated(), 0, "seed {seed}");
     assert!(verdict.reads() > seconds * 2_000, "too few reads to mean anything: {}", verdict.reads());
 }
 
 /// Reads all journals twice: the writes first, then the reads.
 fn judge(folder: &Path) -> Verdict {
-    let journals: Vec<_> = (0..INSTANCES)
-        .flat_map(|instance| (0..=TASKS).map(move |task| (instance, worker::journal(folder, instance, task))))
-        .collect();
+    let journals = journals(folder);
     let mut history = History::default();
     for (instance, path) in &journals {
         read_journal(path, |record| history.add(*instance, record));
@@ -113,4 +115,10 @@ fn judge(folder: &Path) -> Verdict {
         read_journal(path, |record| verdict.judge(*instance, record));
     }
     verdict
+}
+
+/// The journals of all instances.
+fn journals(folder: &Path) -> Vec<(usize, PathBuf)> {
+    let of = |instance| (0..=TASKS).map(move |task| (instance, worker::journal(folder, instance, task)));
+    (0..INSTANCES).flat_map(of).collect()
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fastrand::Rng;
-use tiercache::{Cache, Redis};
+use tiercache::{Cache, CallExt, Redis, Source};
 use tiercache_tests::history::{Journal, Record, nanos};
 use tokio::time::sleep;
 
@@ -70,6 +70,18 @@ async fn look(cache: Cache, mut journal: Journal, until: u64) {
     journal.finish();
 }
 
+/// What stands for a source in a trace.
+fn letter(source: Source) -> u8 {
+    match source {
+        Source::L1 => b'1',
+        Source::L2 => b'2',
+        Source::Loader => b'L',
+        Source::Joined => b'J',
+        Source::Stale => b'S',
+        _ => b'B',
+    }
+}
+
 struct Task {
     cache: Cache,
     journal: Journal,
@@ -106,8 +118,9 @@ impl Task {
 
     async fn read(&mut self, row: u32) {
         let begin = nanos();
-        let version = rows::read(row, self.random.bool()).await;
-        self.journal.note(Record::Read { key: row, version, begin, end: nanos() });
+        let (version, outcome) = rows::read(row, self.random.bool()).with_outcome().await;
+        let source = outcome.map_or(b'?', |outcome| letter(outcome.source()));
+        self.journal.note(Record::Read { key: row, version, source, begin, end: nanos() });
     }
 
     async fn write(&mut self, row: u32) {

@@ -2,9 +2,12 @@
 
 mod batch;
 mod coherence;
+mod fleet;
 mod lease;
 mod other_process;
+mod propagation;
 mod queued;
+mod races;
 mod stored_bytes;
 mod tier;
 mod tls;

@@ -21,6 +21,8 @@ pub enum Mode {
     Pass,
     /// Replies come this much later; their order and throughput stay.
     Latency(Duration),
+    /// The same, but what a server says unasked (RESP3 pushes, as the messages of a channel) comes at once.
+    SlowReplies(Duration),
     /// Connections are accepted, and bytes of both ways vanish. One that has lost bytes stays silent in every later mode,
     /// until it is closed: no TCP stream goes on after a hole.
     BlackHole,
@@ -88,6 +90,11 @@ impl Proxy {
     /// Shorthand for [`Mode::Latency`].
     pub fn latency(&self, delay: Duration) {
         self.set(Mode::Latency(delay));
+    }
+
+    /// Shorthand for [`Mode::SlowReplies`].
+    pub fn slow_replies(&self, delay: Duration) {
+        self.set(Mode::SlowReplies(delay));
     }
 
     /// Shorthand for [`Mode::BlackHole`].

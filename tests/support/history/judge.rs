@@ -133,7 +133,7 @@ pub struct Verdict {
 impl Verdict {
     /// Judges a read of `instance`; other records are passed over.
     pub fn judge(&mut self, instance: usize, record: Record) {
-        let Record::Read { key, version, begin, end } = record else { return };
+        let Record::Read { key, version, source: _, begin, end } = record else { return };
         self.operations += 1;
         self.reads += 1;
         let writes = self.history.keys.get(&key);

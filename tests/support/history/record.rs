@@ -10,15 +10,15 @@ use rustix::time::{ClockId, clock_gettime};
 #[expect(missing_docs, reason = "the variants say what their fields are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// A call for `key` gave `version`.
-    Read { key: u32, version: u64, begin: u64, end: u64 },
+    /// A call for `key` gave `version`, from `source` (a letter of the reader's choice: it is shown, not judged).
+    Read { key: u32, version: u64, source: u8, begin: u64, end: u64 },
     /// `version` was committed, and an invalidation returned `Ok` at `end`; without an end, it failed.
     Write { key: u32, version: u64, begin: u64, end: Option<u64> },
     /// This instance could not reach L2.
     CutOff { begin: u64, end: u64 },
 }
 
-const BYTES: usize = 29;
+const BYTES: usize = 30;
 const READ: u8 = 0;
 const WRITE: u8 = 1;
 const CUT_OFF: u8 = 2;
@@ -31,12 +31,13 @@ pub fn nanos() -> u64 {
 
 impl Record {
     fn to_bytes(self) -> [u8; BYTES] {
-        let (kind, key, version, begin, end) = match self {
-            Self::Read { key, version, begin, end } => (READ, key, version, begin, end),
-            Self::Write { key, version, begin, end } => (WRITE, key, version, begin, end.unwrap_or(u64::MAX)),
-            Self::CutOff { begin, end } => (CUT_OFF, 0, 0, begin, end),
+        let (kind, source, key, version, begin, end) = match self {
+            Self::Read { key, version, source, begin, end } => (READ, source, key, version, begin, end),
+            Self::Write { key, version, begin, end } => (WRITE, 0, key, version, begin, end.unwrap_or(u64::MAX)),
+            Self::CutOff { begin, end } => (CUT_OFF, 0, 0, 0, begin, end),
         };
         let mut bytes = [kind; BYTES];
+        bytes[BYTES - 1] = source;
         bytes[1..5].copy_from_slice(&key.to_le_bytes());
         for (at, number) in [(5, version), (13, begin), (21, end)] {
             bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
@@ -49,7 +50,7 @@ impl Record {
         let key = u32::from_le_bytes(bytes[1..5].try_into().expect("a slice of four bytes"));
         let (version, begin, end) = (number(5), number(13), number(21));
         match bytes[0] {
-            READ => Self::Read { key, version, begin, end },
+            READ => Self::Read { key, version, source: bytes[BYTES - 1], begin, end },
             WRITE => Self::Write { key, version, begin, end: (end != u64::MAX).then_some(end) },
             CUT_OFF => Self::CutOff { begin, end },
             kind => panic!("a journal holds records only, and no {kind}"),

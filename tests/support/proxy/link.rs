@@ -14,6 +14,8 @@ use tokio::time::Instant;
 use super::Mode;
 
 const CHUNK: usize = 16 * 1024;
+/// What a push begins with in RESP3.
+const PUSH: &[u8] = b">";
 /// Delayed chunks a link holds before it stops reading from the server.
 const QUEUE: usize = 1024;
 
@@ -89,7 +91,7 @@ async fn read_replies(
         let mut bytes = vec![0; CHUNK];
         let read = server.read(&mut bytes).await.unwrap_or(0);
         bytes.truncate(read);
-        let (delay, cut) = match replies.judge(read) {
+        let (delay, cut) = match replies.judge(&bytes) {
             Fate::Pass(delay) if !holed.load(Ordering::Relaxed) => (delay, false),
             Fate::Cut(passing) if !holed.load(Ordering::Relaxed) => {
                 bytes.truncate(passing);
@@ -137,14 +139,16 @@ struct Replies {
 }
 
 impl Replies {
-    fn judge(&mut self, bytes: usize) -> Fate {
+    fn judge(&mut self, reply: &[u8]) -> Fate {
+        let bytes = reply.len();
         if self.modes.has_changed().unwrap_or(false) {
             self.mode = *self.modes.borrow_and_update();
             self.passed = 0;
         }
         self.passed += bytes;
         match self.mode {
-            Mode::Latency(delay) => Fate::Pass(delay),
+            Mode::SlowReplies(_) if reply.starts_with(PUSH) => Fate::Pass(Duration::ZERO),
+            Mode::Latency(delay) | Mode::SlowReplies(delay) => Fate::Pass(delay),
             Mode::BlackHole => Fate::Vanish,
             Mode::CutAfter(limit) if self.passed >= limit => Fate::Cut(bytes - (self.passed - limit)),
             Mode::Pass | Mode::Refuse | Mode::CutAfter(_) => Fate::Pass(Duration::ZERO),

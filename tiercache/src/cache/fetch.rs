@@ -20,8 +20,8 @@ pub(super) enum Fetched {
     Found { header: Header, bytes: Vec<u8>, payload_at: usize, life: Duration, stamps: Vec<Option<u64>> },
     /// Nothing that can be used: nothing at all, or what was rejected. The stamps of the groups, as they are.
     Missing { stamps: Vec<Option<u64>>, rejected: Option<Rejected> },
-    /// Another instance is loading it.
-    Leased,
+    /// Another instance is loading it, under the lease of this nonce.
+    Leased(u64),
     /// It did not answer.
     Unreachable,
     /// It was not asked, and nothing is to be stored in it.
@@ -48,7 +48,7 @@ pub(super) async fn fetch(request: &Request) -> Fetched {
     let Some(guard) = request.l2() else { return Fetched::Unasked };
     let key = request.l2_key();
     let started = Instant::now();
-    let reading = guard.read(Arc::clone(&key), request.cache.stamps_key(), request.region.groups.fields()).await;
+    let reading = guard.read(Arc::clone(&key), request.stamps()).await;
     request.region.counters.time(Timed::L2Read, started.elapsed());
     judge(request, &key, reading)
 }
@@ -64,8 +64,8 @@ pub(super) fn judge(request: &Request, key: &str, reading: Result<Reading>) -> F
         Err(_) => return Fetched::Unreachable,
     };
     let Some(found) = found else { return Fetched::Missing { stamps, rejected: None } };
-    if envelope::is_lease(&found.bytes) {
-        return Fetched::Leased;
+    if let Some(holder) = envelope::holder(&found.bytes) {
+        return Fetched::Leased(holder);
     }
     match accept(request, key, &found.bytes, &stamps) {
         Ok((header, payload_at)) => {

@@ -22,8 +22,8 @@ pub(super) struct Fill {
 /// What came of asking.
 pub(super) enum Asked {
     Granted(Fill),
-    /// Another one loads or has just stored it: read again, after a while.
-    Again,
+    /// Another one loads, under the lease of this nonce, or has just stored it: read again, after a while.
+    Again(Option<u64>),
     /// Nothing will be stored in L2.
     Refused,
 }
@@ -31,8 +31,10 @@ pub(super) enum Asked {
 impl Fetched {
     /// Asks for the right to fill what was found missing.
     pub(super) async fn ask(self, request: &Request) -> Asked {
-        let Self::Missing { stamps, rejected } = self else {
-            return if matches!(self, Self::Leased) { Asked::Again } else { Asked::Refused };
+        let (stamps, rejected) = match self {
+            Self::Missing { stamps, rejected } => (stamps, rejected),
+            Self::Leased(holder) => return Asked::Again(Some(holder)),
+            Self::Found { .. } | Self::Unreachable | Self::Unasked => return Asked::Refused,
         };
         let Some(guard) = request.l2() else { return Asked::Refused };
         let key = request.l2_key();
@@ -46,7 +48,7 @@ impl Fetched {
                 request.region.counters.count(Event::StoreFailed);
                 Asked::Refused
             }
-            Ok(Claim::Taken(_)) => Asked::Again,
+            Ok(Claim::Taken(found)) => Asked::Again(envelope::holder(&found)),
             Ok(Claim::Ours(lease)) => match stamp(request, guard, &stamps).await {
                 Some(stamps) => Asked::Granted(Fill { lease, stamps }),
                 None => Asked::Refused,
@@ -71,7 +73,7 @@ pub(super) async fn refill(request: &Request) -> Option<Fill> {
     let key = request.l2_key();
     let lease = match Lease::claim(guard, &key).await.ok()? {
         Claim::Ours(lease) => lease,
-        Claim::Taken(found) if envelope::is_lease(&found) => return None,
+        Claim::Taken(found) if envelope::holder(&found).is_some() => return None,
         Claim::Taken(value) => Lease::over(guard, &key, &value),
     };
     Some(Fill { lease, stamps: stamp(request, guard, &[]).await? })
@@ -84,24 +86,36 @@ async fn stamp(request: &Request, guard: &Guard, known: &[Option<u64>]) -> Optio
     if let Some(all) = all.filter(|all| !all.is_empty()) {
         return Some(groups.stamped(&all));
     }
-    let made = guard.stamp(request.cache.stamps_key(), groups.fields()).await.ok()?;
+    let made = guard.stamp(request.stamps(), request.terms.longest()).await.ok()?;
     Some(groups.stamped(&made))
 }
 
-/// How long to wait for another instance's load: as long as its lease may live.
+/// How long to wait for other instances' loads: as long as the lease may live of one that died; and once more that long for the one that
+/// took over from it, so that not everybody loads because one has died.
 pub(super) struct Patience {
     until: Instant,
+    holder: Option<u64>,
+    has_changed: bool,
 }
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self { until: Instant::now() + LEASE_TTL }
+        Self { until: Instant::now() + LEASE_TTL, holder: None, has_changed: false }
     }
 
-    /// Waits a little, so that a fleet does not ask in step. Says whether to ask again.
-    pub(super) async fn pause(&self, request: &Request) -> bool {
+    /// Waits a little for `holder`, so that a fleet does not ask in step. Says whether to ask again.
+    pub(super) async fn pause(&mut self, request: &Request, holder: Option<u64>) -> bool {
+        self.meet(holder);
         let Some(guard) = request.l2().filter(|_| Instant::now() < self.until) else { return false };
         guard.pause(Duration::from_millis(fastrand::u64(10..=50))).await;
         true
+    }
+
+    fn meet(&mut self, holder: Option<u64>) {
+        if self.holder.is_some() && holder.is_some() && self.holder != holder && !self.has_changed {
+            self.until = Instant::now() + LEASE_TTL;
+            self.has_changed = true;
+        }
+        self.holder = holder.or(self.holder);
     }
 }

@@ -171,8 +171,8 @@ impl Inner {
         }
     }
 
-    fn stamps(&self, groups: Vec<String>) -> Stamps {
-        Stamps { key: self.stamps_key.to_string(), groups }
+    fn stamps(&self, fields: Vec<String>) -> Stamps {
+        Stamps { hash: Arc::clone(&self.stamps_key), fields: fields.into(), tags: Arc::default() }
     }
 
     pub(super) fn tell(&self, news: &News) -> Tell {

@@ -18,7 +18,7 @@ use crate::guard::Guard;
 use crate::key::Key;
 use crate::l1::AnyEntry;
 use crate::stats::{Event, Timed};
-use crate::store::Sent;
+use crate::store::{Sent, Stamps};
 use crate::value::Cacheable;
 use crate::value::print::print;
 
@@ -119,7 +119,7 @@ impl Cache {
         let (mut sent, mut entries) = (Vec::with_capacity(puts.len()), Vec::with_capacity(puts.len()));
         for put in puts {
             let groups = &put.request.region.groups;
-            let (ttl, stamped) = (put.request.terms.ttl, groups.stamped(&stamps[&groups.fields()]));
+            let (ttl, stamped) = (put.request.terms.ttl, groups.stamped(&stamps[&put.request.stamps()]));
             let sealed = seal(&put.request, Some(put.value), ttl, Duration::ZERO, stamped)?;
             entries.push(put.entry(sealed.encoded));
             sent.push(Sent { key: put.request.l2_key(), bytes: sealed.bytes, life: ttl });
@@ -139,14 +139,11 @@ impl Cache {
         Ok(())
     }
 
-    /// The stamps of the puts' groups, by their fields: a batch has few of them.
-    async fn stamps_of<T: Cacheable>(
-        &self,
-        guard: &Guard,
-        puts: &[Put<'_, T>],
-    ) -> Result<HashMap<Arc<[String]>, Vec<u64>>> {
-        let groups: HashSet<Arc<[String]>> = puts.iter().map(|put| put.request.region.groups.fields()).collect();
-        let made = groups.iter().map(|fields| guard.stamp(self.stamps_key(), Arc::clone(fields)));
+    /// The stamps of the puts' groups: a batch has few of them.
+    async fn stamps_of<T: Cacheable>(&self, guard: &Guard, puts: &[Put<'_, T>]) -> Result<HashMap<Stamps, Vec<u64>>> {
+        let life = puts.iter().map(|put| put.request.terms.ttl).max().unwrap_or_default();
+        let groups: HashSet<Stamps> = puts.iter().map(|put| put.request.stamps()).collect();
+        let made = groups.iter().map(|stamps| guard.stamp(stamps.clone(), life));
         let made = try_join_all(made.collect::<Vec<_>>()).await?;
         Ok(groups.into_iter().zip(made).collect())
     }

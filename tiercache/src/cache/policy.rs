@@ -95,6 +95,11 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
+    /// How long what a load gives is kept at most.
+    pub(crate) fn longest(&self) -> Duration {
+        self.none_ttl.map_or(self.ttl, |none_ttl| none_ttl.max(self.ttl))
+    }
+
     /// How long a value, or its absence, is kept; `None` if it is not.
     pub(crate) fn life(&self, present: bool) -> Option<Duration> {
         if present { Some(self.ttl) } else { self.none_ttl }

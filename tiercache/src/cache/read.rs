@@ -177,7 +177,7 @@ where
             return (output, Source::L1, Some(shared));
         }
     }
-    let patience = Patience::new();
+    let mut patience = Patience::new();
     let (begun, fill) = loop {
         let begun = request.begin();
         let missing = match fetch(request).await.decode::<S::Value>(request) {
@@ -202,8 +202,8 @@ where
         };
         match missing.ask(request).await {
             Asked::Granted(fill) => break (begun, Some(fill)),
-            Asked::Again if patience.pause(request).await => {}
-            Asked::Again | Asked::Refused => break (begun, None),
+            Asked::Again(holder) if patience.pause(request, holder).await => {}
+            Asked::Again(_) | Asked::Refused => break (begun, None),
         }
     };
     let (output, shared) = run::<S, F>(request, begun, fill, body, keep).await;

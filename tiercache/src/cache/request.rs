@@ -7,6 +7,7 @@ use crate::guard::Guard;
 use crate::key::{Digest, l2_key};
 use crate::l1::Marks;
 use crate::stats::{Event, Source};
+use crate::store::Stamps;
 use crate::time::{Moment, Proof};
 
 use super::Cache;
@@ -55,6 +56,11 @@ impl Request {
     /// The key in L2.
     pub(crate) fn l2_key(&self) -> Arc<str> {
         l2_key(self.cache.namespace(), &self.region.prefix, &self.digest).into()
+    }
+
+    /// Where the stamps of its groups are.
+    pub(super) fn stamps(&self) -> Stamps {
+        Stamps { hash: self.cache.stamps_key(), fields: self.region.groups.fields(), tags: Arc::default() }
     }
 
     /// L2, if the value may be in it: not where values do not come back from their codec, nor while what is in it is to be removed.

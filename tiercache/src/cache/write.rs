@@ -75,7 +75,7 @@ async fn fill_l2<T: Cacheable>(
     load_time: Duration,
 ) -> (Option<usize>, bool) {
     let Ok(sealed) = seal(request, value, life, load_time, fill.stamps) else { return (None, false) };
-    let filled = timed(request, fill.lease.fill(sealed.bytes, life)).await;
+    let filled = timed(request, fill.lease.fill(sealed.bytes, life, request.stamps().tags)).await;
     (Some(sealed.encoded), matches!(filled, Ok(false)))
 }
 
@@ -111,7 +111,7 @@ pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()
             cache.fence().bump(digest, || put(entry, true));
         }
         Some(guard) => {
-            let stamps = guard.stamp(cache.stamps_key(), region.groups.fields()).await?;
+            let stamps = guard.stamp(request.stamps(), terms.ttl).await?;
             let sealed = seal(request, Some(value), terms.ttl, Duration::ZERO, region.groups.stamped(&stamps))?;
             let entry = entry(sealed.encoded);
             // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.

@@ -34,7 +34,6 @@ const FORMAT: u8 = 1;
 const ABSENT: u8 = 1;
 /// In the place of the format: no envelope, but the lease of one who loads it.
 const LEASE: u8 = 0;
-const LEASE_LENGTH: usize = MAGIC.len() + 1 + 8;
 /// A header with its nonce, and a little more.
 const TOKEN: usize = 128;
 /// Up to the number of stamps.
@@ -75,9 +74,12 @@ pub(crate) fn lease(nonce: u64) -> Vec<u8> {
     marker
 }
 
-/// Whether these bytes are a lease.
-pub(crate) fn is_lease(bytes: &[u8]) -> bool {
-    bytes.len() == LEASE_LENGTH && bytes.starts_with(&MAGIC) && bytes.get(MAGIC.len()) == Some(&LEASE)
+/// The nonce of a lease, if these bytes are one: it tells its holder from others.
+pub(crate) fn holder(bytes: &[u8]) -> Option<u64> {
+    let mut reader = Reader(bytes);
+    let is_lease = reader.take() == Some(MAGIC) && reader.take() == Some([LEASE]);
+    let nonce = reader.number().filter(|_| is_lease)?;
+    reader.0.is_empty().then_some(nonce)
 }
 
 /// As much of stored bytes as tells them from any others: of an envelope, its header with the nonce.

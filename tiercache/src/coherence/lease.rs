@@ -68,9 +68,9 @@ impl Lease {
         Self { guard, key, expected, held: true, renewal: Some(renewal) }
     }
 
-    /// Stores `bytes` for `life`, if the right has not been lost. Says whether it was stored.
-    pub(crate) async fn fill(mut self, bytes: Vec<u8>, life: Duration) -> Result<bool> {
-        let stored = self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life).await;
+    /// Stores `bytes`, which carry `tags`, for `life`, if the right has not been lost. Says whether it was stored.
+    pub(crate) async fn fill(mut self, bytes: Vec<u8>, life: Duration, tags: Arc<[String]>) -> Result<bool> {
+        let stored = self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life, tags).await;
         if stored.is_ok() {
             self.held = false;
         }

@@ -44,8 +44,8 @@ impl Guard {
     }
 
     /// See [`Store::read`].
-    pub(crate) async fn read(&self, key: Arc<str>, stamps_key: Arc<str>, groups: Arc<[String]>) -> Result<Reading> {
-        if let Some(read) = self.inner.store.read_here(&key, &stamps_key, &groups) {
+    pub(crate) async fn read(&self, key: Arc<str>, stamps: Stamps) -> Result<Reading> {
+        if let Some(read) = self.inner.store.read_here(&key, &stamps) {
             let result = self.inner.reads.keep(read).await.unwrap_or_else(|| Err(late(self.inner.deadline)));
             let result = self.noted(result);
             if !matches!(&result, Err(error) if error.kind() == ErrorKind::Unavailable) {
@@ -53,7 +53,7 @@ impl Guard {
             }
             // A connection that broke says nothing of the server: once more, over a new one.
         }
-        self.run(move |store| async move { store.read(&key, &stamps_key, &groups).await }).await
+        self.run(move |store| async move { store.read(&key, &stamps).await }).await
     }
 
     /// See [`Store::write`]. Once begun it goes on, also when the caller is dropped.
@@ -62,8 +62,8 @@ impl Guard {
     }
 
     /// See [`Store::read_many`].
-    pub(crate) async fn read_many(&self, wanted: Vec<Wanted>, stamps_key: Arc<str>) -> Result<Vec<Result<Reading>>> {
-        self.run(move |store| async move { store.read_many(&wanted, &stamps_key).await }).await
+    pub(crate) async fn read_many(&self, wanted: Vec<Wanted>) -> Result<Vec<Result<Reading>>> {
+        self.run(move |store| async move { store.read_many(&wanted).await }).await
     }
 
     /// See [`Store::write_many`]. Once begun it goes on, also when the caller is dropped.
@@ -89,8 +89,9 @@ impl Guard {
         expected: Arc<[u8]>,
         bytes: Vec<u8>,
         life: Duration,
+        tags: Arc<[String]>,
     ) -> Result<bool> {
-        self.run(move |store| async move { store.swap(&key, &expected, bytes, life).await }).await
+        self.run(move |store| async move { store.swap(&key, &expected, bytes, life, &tags).await }).await
     }
 
     /// See [`Store::extend`].
@@ -109,14 +110,19 @@ impl Guard {
     }
 
     /// See [`Store::stamp`], with random stamps.
-    pub(crate) async fn stamp(&self, stamps_key: Arc<str>, groups: Arc<[String]>) -> Result<Vec<u64>> {
-        let fresh: Vec<u64> = groups.iter().map(|_| fastrand::u64(..)).collect();
-        self.run(move |store| async move { store.stamp(&stamps_key, &groups, &fresh).await }).await
+    pub(crate) async fn stamp(&self, stamps: Stamps, life: Duration) -> Result<Vec<u64>> {
+        let fresh: Vec<u64> = (0..stamps.len()).map(|_| fastrand::u64(..)).collect();
+        self.run(move |store| async move { store.stamp(&stamps, &fresh, life).await }).await
+    }
+
+    /// See [`Store::touch`].
+    pub(crate) async fn touch(&self, stamps: Stamps) -> Result<()> {
+        self.run(move |store| async move { store.touch(&stamps).await }).await
     }
 
     /// See [`Store::groups`].
-    pub(crate) async fn groups(&self, stamps_key: Arc<str>) -> Result<Vec<String>> {
-        self.run(move |store| async move { store.groups(&stamps_key).await }).await
+    pub(crate) async fn groups(&self, hash: Arc<str>) -> Result<Vec<String>> {
+        self.run(move |store| async move { store.groups(&hash).await }).await
     }
 
     /// Removes keys and stamps; where there are other instances, tells them. Once begun it goes on, also when the caller is dropped.
@@ -126,7 +132,7 @@ impl Guard {
                 return shared.invalidate(&keys, &stamps, &tell).await;
             }
             store.remove(&keys).await?;
-            store.unstamp(&stamps.key, &stamps.groups).await
+            store.unstamp(&stamps).await
         })
         .await
     }

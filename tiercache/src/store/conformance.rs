@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Page, Sent, Store, Tell, Wanted};
+use super::{Page, Sent, Stamps, Store, Tell, Wanted, tag_life};
 
 const LONG: Duration = Duration::from_secs(60);
 /// Short, on the store's own clock; whoever waits for its end asks the store.
@@ -20,6 +20,8 @@ pub(crate) async fn conformance(store: &dyn Store) {
     a_short_life_ends_and_the_long_one_beside_it_does_not(store, &at).await;
     remove_takes_all_and_only_the_keys_named(store, &at).await;
     a_stamp_holds_until_it_is_removed(store, &at).await;
+    a_tags_stamp_holds_until_it_is_removed(store, &at).await;
+    a_tags_stamp_lives_for_as_long_as_its_longest_entry(store, &at).await;
     a_lease_is_held_by_one_and_voided_by_a_removal(store, &at).await;
     a_swap_replaces_only_what_is_expected(store, &at).await;
     many_are_read_as_each_by_itself(store, &at).await;
@@ -32,19 +34,27 @@ fn names(of: &[&str]) -> Vec<String> {
     of.iter().map(|name| (*name).to_owned()).collect()
 }
 
+fn fields(hash: &str, fields: &[&str]) -> Stamps {
+    Stamps { hash: hash.into(), fields: names(fields).into(), tags: [].into() }
+}
+
+fn none() -> Stamps {
+    Stamps::default()
+}
+
 async fn bytes_at(store: &dyn Store, key: &str) -> Option<Vec<u8>> {
-    store.read(key, "none", &[]).await.expect("read").found.map(|found| found.bytes)
+    store.read(key, &none()).await.expect("read").found.map(|found| found.bytes)
 }
 
 async fn absent_things_are_no_errors(store: &dyn Store, at: &str) {
     let (key, hash) = (format!("{at}:absent"), format!("{at}:no-groups"));
-    let reading = store.read(&key, &hash, &names(&["a", "b"])).await.expect("read");
+    let reading = store.read(&key, &fields(&hash, &["a", "b"])).await.expect("read");
     assert_eq!((reading.found, reading.stamps), (None, vec![None, None]));
     store.remove(std::slice::from_ref(&key)).await.expect("remove an absent key");
     store.remove(&[]).await.expect("remove nothing");
-    store.unstamp(&hash, &names(&["a"])).await.expect("unstamp an absent group");
-    store.unstamp(&hash, &[]).await.expect("unstamp nothing");
-    assert_eq!(store.stamp(&hash, &[], &[]).await.expect("stamp nothing"), Vec::<u64>::new());
+    store.unstamp(&fields(&hash, &["a"])).await.expect("unstamp an absent group");
+    store.unstamp(&fields(&hash, &[])).await.expect("unstamp nothing");
+    assert_eq!(store.stamp(&fields(&hash, &[]), &[], LONG).await.expect("stamp nothing"), Vec::<u64>::new());
     assert_eq!(store.groups(&hash).await.expect("groups"), Vec::<String>::new());
     assert_eq!(all(store, &format!("{at}:absent")).await, BTreeSet::new());
 }
@@ -54,7 +64,7 @@ async fn bytes_come_back_as_written_with_what_is_left_of_their_life(store: &dyn 
     for (name, bytes) in [("empty", vec![]), ("bytes", every_byte), ("large", vec![7; 300_000])] {
         let key = format!("{at}:value:{name}");
         store.write(&key, bytes.clone(), LONG).await.expect("write");
-        let found = store.read(&key, "none", &[]).await.expect("read").found.expect("the value just written");
+        let found = store.read(&key, &none()).await.expect("read").found.expect("the value just written");
         assert_eq!(found.bytes, bytes, "{name}");
         let left = found.remaining.expect("a life");
         assert!(left <= LONG && left > LONG / 2, "{name}: {left:?} of {LONG:?} left");
@@ -65,7 +75,7 @@ async fn a_write_replaces_value_and_life(store: &dyn Store, at: &str) {
     let key = format!("{at}:replaced");
     store.write(&key, b"old and longer".to_vec(), LONG).await.expect("write");
     store.write(&key, b"new".to_vec(), LONG * 10).await.expect("write");
-    let found = store.read(&key, "none", &[]).await.expect("read").found.expect("the second value");
+    let found = store.read(&key, &none()).await.expect("read").found.expect("the second value");
     assert_eq!(found.bytes, b"new");
     assert!(found.remaining.expect("a life") > LONG, "the first write's life is gone with its value");
 }
@@ -96,26 +106,84 @@ async fn remove_takes_all_and_only_the_keys_named(store: &dyn Store, at: &str) {
 
 async fn a_stamp_holds_until_it_is_removed(store: &dyn Store, at: &str) {
     let (hash, other) = (format!("{at}:groups"), format!("{at}:groups2"));
-    let (a, ab) = (names(&["a"]), names(&["a", "b"]));
-    assert_eq!(store.stamp(&hash, &a, &[1]).await.expect("stamp"), [1]);
-    assert_eq!(store.stamp(&hash, &ab, &[8, u64::MAX]).await.expect("stamp"), [1, u64::MAX], "only b had none");
-    assert_eq!(store.stamp(&hash, &ab, &[9, 9]).await.expect("stamp"), [1, u64::MAX]);
-    assert_eq!(store.stamp(&other, &a, &[5]).await.expect("stamp"), [5], "another hash has its own");
+    let (a, ab, others) = (fields(&hash, &["a"]), fields(&hash, &["a", "b"]), fields(&other, &["a"]));
+    assert_eq!(store.stamp(&a, &[1], LONG).await.expect("stamp"), [1]);
+    assert_eq!(store.stamp(&ab, &[8, u64::MAX], LONG).await.expect("stamp"), [1, u64::MAX], "only b had none");
+    assert_eq!(store.stamp(&ab, &[9, 9], LONG).await.expect("stamp"), [1, u64::MAX]);
+    assert_eq!(store.stamp(&others, &[5], LONG).await.expect("stamp"), [5], "another hash has its own");
 
-    let asked = names(&["b", "absent", "a"]);
-    let stamps = store.read("absent", &hash, &asked).await.expect("read").stamps;
+    let asked = fields(&hash, &["b", "absent", "a"]);
+    let stamps = store.read("absent", &asked).await.expect("read").stamps;
     assert_eq!(stamps, [Some(u64::MAX), None, Some(1)], "in the order asked for");
     let mut groups = store.groups(&hash).await.expect("groups");
     groups.sort();
-    assert_eq!(groups, ab);
+    assert_eq!(groups, ["a", "b"]);
 
-    store.unstamp(&hash, &a).await.expect("unstamp");
+    store.unstamp(&a).await.expect("unstamp");
     assert_eq!(store.groups(&hash).await.expect("groups"), ["b"]);
     assert_eq!(store.groups(&other).await.expect("groups"), ["a"]);
-    assert_eq!(store.stamp(&hash, &a, &[3]).await.expect("stamp"), [3], "a removed stamp does not come back");
-    store.unstamp(&hash, &ab).await.expect("unstamp");
-    store.unstamp(&other, &a).await.expect("unstamp");
+    assert_eq!(store.stamp(&a, &[3], LONG).await.expect("stamp"), [3], "a removed stamp does not come back");
+    store.unstamp(&ab).await.expect("unstamp");
+    store.unstamp(&others).await.expect("unstamp");
     assert_eq!(store.groups(&hash).await.expect("groups"), Vec::<String>::new());
+}
+
+fn tags(at: &str, fields: &[&str], tags: &[&str]) -> Stamps {
+    let tags: Vec<_> = tags.iter().map(|tag| format!("{at}:@tag:{tag}")).collect();
+    Stamps { hash: format!("{at}:tagged").into(), fields: names(fields).into(), tags: tags.into() }
+}
+
+async fn a_tags_stamp_holds_until_it_is_removed(store: &dyn Store, at: &str) {
+    let (one, both) = (tags(at, &["n"], &["1"]), tags(at, &["n", "p"], &["1", "2"]));
+    assert_eq!(store.stamp(&one, &[1, 2], LONG).await.expect("stamp"), [1, 2], "fields first");
+    assert_eq!(store.stamp(&both, &[9, 3, 9, u64::MAX], LONG).await.expect("stamp"), [1, 3, 2, u64::MAX]);
+    let asked = tags(at, &["p"], &["2", "absent", "1"]);
+    let stamps = store.read("absent", &asked).await.expect("read").stamps;
+    assert_eq!(stamps, [Some(3), Some(u64::MAX), None, Some(2)], "in the order asked for, fields first");
+    assert_eq!(store.groups(&one.hash).await.expect("groups").len(), 2, "a tag is none of them");
+
+    store.unstamp(&tags(at, &[], &["1", "absent"])).await.expect("unstamp");
+    assert_eq!(store.read("absent", &both).await.expect("read").stamps, [Some(1), Some(3), None, Some(u64::MAX)]);
+    assert_eq!(store.stamp(&both, &[7; 4], LONG).await.expect("stamp"), [1, 3, 7, u64::MAX], "it does not come back");
+    store.remove(&both.tags[1..]).await.expect("remove");
+    assert_eq!(store.read("absent", &both).await.expect("read").stamps[3], None, "removed as a key, as by hand");
+    store.touch(&both).await.expect("touch, also what is absent");
+    store.unstamp(&both).await.expect("unstamp");
+}
+
+/// A tag lives for as long as what carries it; so nothing is left of tags that nothing carries any more.
+async fn a_tags_stamp_lives_for_as_long_as_its_longest_entry(store: &dyn Store, at: &str) {
+    let (short, long) = (tags(at, &[], &["short"]), tags(at, &[], &["long"]));
+    let left = async |stamps: &Stamps| {
+        let found = store.read(&stamps.tags[0], &none()).await.expect("read").found;
+        found.map(|tag| tag.remaining.expect("a tag ends"))
+    };
+    for (stamps, life) in [(&short, SHORT), (&long, LONG / 2)] {
+        store.stamp(stamps, &[1], life).await.expect("stamp");
+    }
+    store.stamp(&long, &[2], LONG).await.expect("stamp");
+    assert!(left(&long).await > Some(LONG), "made for a longer one, it is kept longer");
+    store.stamp(&long, &[2], SHORT).await.expect("stamp");
+    assert!(left(&long).await > Some(LONG), "and never shorter");
+
+    let key = format!("{at}:tagged:fill");
+    let fill = async |life, stamps: &Stamps| {
+        assert_eq!(store.claim(&key, b"lease", LONG).await.expect("claim"), None);
+        assert!(store.swap(&key, b"lease", b"value".to_vec(), life, &stamps.tags).await.expect("swap"));
+        store.remove(std::slice::from_ref(&key)).await.expect("remove");
+    };
+    fill(LONG * 2, &long).await;
+    assert!(left(&long).await > Some(LONG * 2) && left(&long).await <= Some(tag_life(LONG * 2)), "a fill extends it");
+    assert_eq!(store.stamp(&long, &[9], LONG).await.expect("stamp"), [1], "and leaves it as it is");
+
+    let begin = std::time::Instant::now();
+    while left(&short).await.is_some() {
+        assert!(begin.elapsed() < Duration::from_secs(5), "the stamp of a tag has not ended");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    fill(LONG, &short).await;
+    assert_eq!(left(&short).await, None, "a fill makes no stamp: the value that carries the old one is dead");
+    store.unstamp(&long).await.expect("unstamp");
 }
 
 async fn scan_finds_every_key_under_its_start_and_no_other(store: &dyn Store, at: &str) {
@@ -169,13 +237,13 @@ async fn a_lease_is_held_by_one_and_voided_by_a_removal(store: &dyn Store, at: &
     let key = format!("{at}:lease");
     assert_eq!(store.claim(&key, b"one", LONG).await.expect("claim"), None);
     assert_eq!(store.claim(&key, b"two", LONG).await.expect("claim"), Some(b"one".to_vec()));
-    assert!(!store.swap(&key, b"two", b"value".to_vec(), LONG).await.expect("swap"));
+    assert!(!store.swap(&key, b"two", b"value".to_vec(), LONG, &[]).await.expect("swap"));
     assert!(
         store.extend(&key, b"one", LONG).await.expect("extend")
             && !store.extend(&key, b"two", LONG).await.expect("extend")
     );
     store.remove(std::slice::from_ref(&key)).await.expect("remove");
-    assert!(!store.swap(&key, b"one", b"value".to_vec(), LONG).await.expect("swap"), "a removal voids the lease");
+    assert!(!store.swap(&key, b"one", b"value".to_vec(), LONG, &[]).await.expect("swap"), "a removal voids the lease");
     assert_eq!(bytes_at(store, &key).await, None);
     assert_eq!(store.claim(&key, b"three", LONG).await.expect("claim"), None);
     assert!(
@@ -185,18 +253,18 @@ async fn a_lease_is_held_by_one_and_voided_by_a_removal(store: &dyn Store, at: &
     while store.claim(&key, b"next", LONG).await.expect("claim").is_some() {
         tokio::task::yield_now().await;
     }
-    assert!(store.swap(&key, b"next", b"value".to_vec(), LONG).await.expect("swap"));
+    assert!(store.swap(&key, b"next", b"value".to_vec(), LONG, &[]).await.expect("swap"));
     assert_eq!(bytes_at(store, &key).await, Some(b"value".to_vec()));
     store.remove(&[key]).await.expect("remove");
 }
 
 async fn a_swap_replaces_only_what_is_expected(store: &dyn Store, at: &str) {
     let key = format!("{at}:swap");
-    assert!(!store.swap(&key, b"", b"made".to_vec(), LONG).await.expect("swap"), "a key that is gone is not made");
+    assert!(!store.swap(&key, b"", b"made".to_vec(), LONG, &[]).await.expect("swap"), "a key that is gone is not made");
     store.write(&key, b"first value".to_vec(), LONG).await.expect("write");
     assert_eq!(store.claim(&key, b"lease", LONG).await.expect("claim"), Some(b"first value".to_vec()));
-    assert!(!store.swap(&key, b"second", b"third".to_vec(), LONG).await.expect("swap"));
-    assert!(store.swap(&key, b"first", b"second value".to_vec(), LONG).await.expect("swap"));
+    assert!(!store.swap(&key, b"second", b"third".to_vec(), LONG, &[]).await.expect("swap"));
+    assert!(store.swap(&key, b"first", b"second value".to_vec(), LONG, &[]).await.expect("swap"));
     assert_eq!(bytes_at(store, &key).await, Some(b"second value".to_vec()));
     assert!(!store.release(&key, b"first").await.expect("release"));
     assert!(store.release(&key, b"second").await.expect("release"));
@@ -206,22 +274,25 @@ async fn a_swap_replaces_only_what_is_expected(store: &dyn Store, at: &str) {
 async fn many_are_read_as_each_by_itself(store: &dyn Store, at: &str) {
     let (here, other, gone) = (format!("{at}:many:here"), format!("{at}:many:other"), format!("{at}:many:gone"));
     let hash = format!("{at}:many-groups");
-    store.stamp(&hash, &names(&["a", "b"]), &[1, 2]).await.expect("stamp");
+    let tag = format!("{at}:many-tag");
+    let all = Stamps { tags: names(&[&tag]).into(), ..fields(&hash, &["a", "b"]) };
+    store.stamp(&all, &[1, 2, 3], LONG).await.expect("stamp");
     store.write(&here, vec![0, 255], LONG).await.expect("write");
     store.write(&other, vec![], LONG * 10).await.expect("write");
-    let wanted = |key: &str, groups: &[&str]| Wanted { key: key.into(), groups: names(groups).into() };
-    let wanted = [wanted(&other, &["b", "c"]), wanted(&gone, &["a"]), wanted(&here, &["a", "b"]), wanted(&other, &[])];
-    let readings = store.read_many(&wanted, &hash).await.expect("read many");
+    let wanted = |key: &str, of: &[&str]| Wanted { key: key.into(), stamps: fields(&hash, of) };
+    let tagged = Wanted { key: here.as_str().into(), stamps: all.clone() };
+    let wanted = [wanted(&other, &["b", "c"]), wanted(&gone, &["a"]), tagged, wanted(&other, &[])];
+    let readings = store.read_many(&wanted).await.expect("read many");
     let readings: Vec<_> = readings.into_iter().map(|reading| reading.expect("no foreign type")).collect();
     let bytes = readings.iter().map(|reading| reading.found.as_ref().map(|found| found.bytes.clone()));
     assert_eq!(bytes.collect::<Vec<_>>(), [Some(vec![]), None, Some(vec![0, 255]), Some(vec![])]);
     let stamps: Vec<_> = readings.iter().map(|reading| reading.stamps.clone()).collect();
-    assert_eq!(stamps, [vec![Some(2), None], vec![Some(1)], vec![Some(1), Some(2)], vec![]]);
+    assert_eq!(stamps, [vec![Some(2), None], vec![Some(1)], vec![Some(1), Some(2), Some(3)], vec![]]);
     let left = readings[2].found.as_ref().and_then(|found| found.remaining).expect("a life");
     assert!(left <= LONG && left > LONG / 2, "{left:?} of {LONG:?} left");
-    assert!(store.read_many(&[], &hash).await.expect("read nothing").is_empty());
+    assert!(store.read_many(&[]).await.expect("read nothing").is_empty());
     store.remove(&[here, other]).await.expect("remove");
-    store.unstamp(&hash, &names(&["a", "b"])).await.expect("unstamp");
+    store.unstamp(&all).await.expect("unstamp");
 }
 
 async fn many_are_written_as_each_by_itself(store: &dyn Store, at: &str) {
@@ -232,7 +303,7 @@ async fn many_are_written_as_each_by_itself(store: &dyn Store, at: &str) {
     let sent = keys.iter().zip(0..).map(|(key, i)| Sent { key: key.as_str().into(), bytes: vec![i; 3], life: LONG });
     store.write_many(sent.collect(), &tell).await.expect("write many");
     for (key, i) in keys.iter().zip(0..) {
-        let found = store.read(key, "none", &[]).await.expect("read").found.expect("the value just written");
+        let found = store.read(key, &none()).await.expect("read").found.expect("the value just written");
         assert_eq!(found.bytes, [i; 3]);
         assert!(found.remaining.is_some_and(|left| left <= LONG && left > LONG / 2), "{key}");
     }

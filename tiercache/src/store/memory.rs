@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
+use super::{Found, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell, tag_life};
 use crate::error::Result;
 
 /// How many keys a page of a scan looks at.
@@ -55,18 +55,39 @@ impl fmt::Debug for Memory {
 }
 
 impl State {
-    fn read(&mut self, key: &str, hash: &str, groups: &[String]) -> Reading {
+    fn read(&mut self, key: &str, stamps: &Stamps) -> Reading {
+        let found = self.find(key);
+        let held = self.stamps.get(&*stamps.hash);
+        let mut now: Vec<_> =
+            stamps.fields.iter().map(|field| held.and_then(|held| held.get(field)).copied()).collect();
+        now.extend(stamps.tags.iter().map(|tag| self.tag(tag)));
+        Reading { found, stamps: now }
+    }
+
+    fn find(&mut self, key: &str) -> Option<Found> {
         let now = Instant::now();
         if self.entries.get(key).is_some_and(|entry| entry.is_expired(now)) {
             self.remove(key);
         }
-        let found = self.entries.get(key).map(|entry| Found {
+        self.entries.get(key).map(|entry| Found {
             bytes: entry.bytes.clone(),
             remaining: entry.expires.map(|expires| expires.saturating_duration_since(now)),
-        });
-        let held = self.stamps.get(hash);
-        let stamps = groups.iter().map(|group| held.and_then(|held| held.get(group)).copied()).collect();
-        Reading { found, stamps }
+        })
+    }
+
+    /// The stamp of a tag: an entry as any other, so that it ends.
+    fn tag(&mut self, tag: &str) -> Option<u64> {
+        self.find(tag).and_then(|found| Some(u64::from_le_bytes(found.bytes.try_into().ok()?)))
+    }
+
+    /// Sees that a tag's stamp, if it has one, is kept for long enough.
+    fn keep_tag(&mut self, tag: &str, life: Duration) {
+        let until = Instant::now().checked_add(tag_life(life));
+        if let Some(entry) = self.entries.get_mut(tag)
+            && until.is_none_or(|until| entry.expires.is_some_and(|expires| expires < until))
+        {
+            entry.expires = until;
+        }
     }
 
     fn write(&mut self, key: &str, bytes: Vec<u8>, life: Duration) {
@@ -83,7 +104,7 @@ impl State {
     }
 
     fn claim(&mut self, key: &str, lease: &[u8], life: Duration) -> Option<Vec<u8>> {
-        let found = self.read(key, "", &[]).found;
+        let found = self.find(key);
         if found.is_none() {
             self.write(key, lease.to_vec(), life);
         }
@@ -92,7 +113,7 @@ impl State {
 
     /// Whether what is under `key` begins with `expected`.
     fn holds(&mut self, key: &str, expected: &[u8]) -> bool {
-        self.read(key, "", &[]).found.is_some_and(|found| found.bytes.starts_with(expected))
+        self.find(key).is_some_and(|found| found.bytes.starts_with(expected))
     }
 
     fn remove(&mut self, key: &str) {
@@ -101,9 +122,19 @@ impl State {
         }
     }
 
-    fn stamp(&mut self, hash: &str, groups: &[String], fresh: &[u64]) -> Vec<u64> {
-        let held = self.stamps.entry(hash.to_owned()).or_default();
-        groups.iter().zip(fresh).map(|(group, fresh)| *held.entry(group.clone()).or_insert(*fresh)).collect()
+    fn stamp(&mut self, stamps: &Stamps, fresh: &[u64], life: Duration) -> Vec<u64> {
+        let held = self.stamps.entry(stamps.hash.to_string()).or_default();
+        let (fields, tags) = (stamps.fields.iter().zip(fresh), stamps.tags.iter().zip(&fresh[stamps.fields.len()..]));
+        let mut now: Vec<u64> = fields.map(|(field, fresh)| *held.entry(field.clone()).or_insert(*fresh)).collect();
+        for (tag, fresh) in tags {
+            let stamp = self.tag(tag);
+            match stamp {
+                Some(_) => self.keep_tag(tag, life),
+                None => self.write(tag, fresh.to_le_bytes().into(), tag_life(life)),
+            }
+            now.push(stamp.unwrap_or(*fresh));
+        }
+        now
     }
 
     fn scan(&self, start: &str, cursor: u64) -> Page {
@@ -135,12 +166,12 @@ fn done<'a, T: Send + 'a>(answer: T) -> Op<'a, T> {
 }
 
 impl Store for Memory {
-    fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading> {
-        Box::pin(async move { Ok(self.state().read(key, stamps_key, groups)) })
+    fn read<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Op<'a, Reading> {
+        Box::pin(async move { Ok(self.state().read(key, stamps)) })
     }
 
-    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>> {
-        Some(self.read(key, stamps_key, groups))
+    fn read_here<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Option<Op<'a, Reading>> {
+        Some(self.read(key, stamps))
     }
 
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
@@ -154,11 +185,19 @@ impl Store for Memory {
         Box::pin(async move { Ok(self.state().claim(key, lease, life)) })
     }
 
-    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool> {
+    fn swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: &'a [u8],
+        bytes: Vec<u8>,
+        life: Duration,
+        tags: &'a [String],
+    ) -> Op<'a, bool> {
         Box::pin(async move {
             let mut state = self.state();
             let holds = state.holds(key, expected);
             if holds {
+                tags.iter().for_each(|tag| state.keep_tag(tag, life));
                 state.write(key, bytes, life);
             }
             Ok(holds)
@@ -197,23 +236,23 @@ impl Store for Memory {
         })
     }
 
-    fn stamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String], fresh: &'a [u64]) -> Op<'a, Vec<u64>> {
-        Box::pin(async move { Ok(self.state().stamp(stamps_key, groups, fresh)) })
+    fn stamp<'a>(&'a self, stamps: &'a Stamps, fresh: &'a [u64], life: Duration) -> Op<'a, Vec<u64>> {
+        Box::pin(async move { Ok(self.state().stamp(stamps, fresh, life)) })
     }
 
-    fn groups<'a>(&'a self, stamps_key: &'a str) -> Op<'a, Vec<String>> {
+    fn groups<'a>(&'a self, hash: &'a str) -> Op<'a, Vec<String>> {
         Box::pin(async move {
             let state = self.state();
-            Ok(state.stamps.get(stamps_key).map(|held| held.keys().cloned().collect()).unwrap_or_default())
+            Ok(state.stamps.get(hash).map(|held| held.keys().cloned().collect()).unwrap_or_default())
         })
     }
 
-    fn unstamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, ()> {
+    fn unstamp<'a>(&'a self, stamps: &'a Stamps) -> Op<'a, ()> {
         Box::pin(async move {
-            if let Some(held) = self.state().stamps.get_mut(stamps_key) {
-                held.retain(|group, _| !groups.contains(group));
+            if let Some(held) = self.state().stamps.get_mut(&*stamps.hash) {
+                held.retain(|field, _| !stamps.fields.contains(field));
             }
-            Ok(())
+            self.remove(&stamps.tags).await
         })
     }
 
@@ -244,7 +283,7 @@ impl Shared for Memory {
     fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
         Box::pin(async move {
             self.remove(keys).await?;
-            self.unstamp(&stamps.key, &stamps.groups).await?;
+            self.unstamp(stamps).await?;
             self.append(&tell.log, tell.message.clone()).await.map(drop)
         })
     }
@@ -288,8 +327,8 @@ mod tests {
         let shared = one.clone();
         one.write("k", b"v".to_vec(), Duration::from_secs(9)).await?;
         one.close().await?;
-        assert!(shared.read("k", "s", &[]).await?.found.is_some());
-        assert!(other.read("k", "s", &[]).await?.found.is_none());
+        assert!(shared.read("k", &Stamps::default()).await?.found.is_some());
+        assert!(other.read("k", &Stamps::default()).await?.found.is_none());
         Ok(())
     }
 }

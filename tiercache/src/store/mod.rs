@@ -1,6 +1,7 @@
 //! The contract of L2, and its implementations.
 //!
-//! A store keeps bytes under keys for a time, and the *stamps* of groups (a namespace, a prefix) in one hash. It never
+//! A store keeps bytes under keys for a time, and the *stamps* of groups: those of a namespace and of prefixes in one hash, those of
+//! tags as keys of their own, because there may be any number of them and each is to go when nothing carries it any more. It never
 //! looks into the bytes. Everything here runs on the cache's own I/O thread (but see [`Store::read_here`]), under a deadline
 //! that `guard` sets: an implementation MUST be safe to drop at any await, MUST NOT block the thread, and MUST NOT retry by itself.
 
@@ -44,7 +45,7 @@ pub(crate) struct Reading {
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) key: Arc<str>,
-    pub(crate) groups: Arc<[String]>,
+    pub(crate) stamps: Stamps,
 }
 
 /// One write of many.
@@ -63,11 +64,28 @@ pub(crate) struct Page {
     pub(crate) next: Option<u64>,
 }
 
-/// The stamps of groups: fields of the hash at `key`.
-#[derive(Debug, Default)]
+/// Where the stamps of some groups are. Cheap to clone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Stamps {
-    pub(crate) key: String,
-    pub(crate) groups: Vec<String>,
+    /// The hash of the namespace and its prefixes.
+    pub(crate) hash: Arc<str>,
+    /// Its fields.
+    pub(crate) fields: Arc<[String]>,
+    /// The keys of tags.
+    pub(crate) tags: Arc<[String]>,
+}
+
+impl Stamps {
+    /// How many there are. In answers, those of the fields come first.
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len() + self.tags.len()
+    }
+}
+
+/// How long a tag's stamp lives at least after an entry of this `life` was made: while any entry carries it, and then as long again,
+/// so that a clock that drifts takes nothing from a live entry.
+pub(crate) fn tag_life(life: Duration) -> Duration {
+    life.saturating_mul(2)
 }
 
 /// What the other instances are told, and where.
@@ -85,17 +103,17 @@ pub(crate) type Joined = Box<dyn Fn() + Send + Sync>;
 
 /// The L2 contract.
 pub(crate) trait Store: Send + Sync + 'static {
-    /// The value at `key` with its remaining life, and the stamps of `groups` (fields of the hash at `stamps_key`), read
-    /// in this order in one round trip. A value of a foreign type at `key` is `ErrorKind::WrongType`.
-    fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading>;
+    /// The value at `key` with its remaining life, and `stamps`, read in this order in one round trip. A value of a foreign type
+    /// at `key` is `ErrorKind::WrongType`.
+    fn read<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Op<'a, Reading>;
 
     /// The same in its caller's task: on any thread, under any runtime or none, whose clock may be paused. `None` if it cannot
     /// begin like that now.
-    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>>;
+    fn read_here<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Option<Op<'a, Reading>>;
 
-    /// As [`Store::read`] for each of `wanted`, in their order: in one round trip, where there are any.
-    fn read_many<'a>(&'a self, wanted: &'a [Wanted], stamps_key: &'a str) -> Op<'a, Vec<Result<Reading>>> {
-        let reads = wanted.iter().map(|one| self.read(&one.key, stamps_key, &one.groups));
+    /// As [`Store::read`] for each of `wanted`, in their order: in one round trip, where there are any. Their stamps are in one hash.
+    fn read_many<'a>(&'a self, wanted: &'a [Wanted]) -> Op<'a, Vec<Result<Reading>>> {
+        let reads = wanted.iter().map(|one| self.read(&one.key, &one.stamps));
         let reads = join_all(reads.collect::<Vec<_>>());
         Box::pin(async move { Ok(reads.await) })
     }
@@ -119,9 +137,16 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Puts `lease` under `key` for `life` if nothing is there. Answers what was: `None` means that the lease is there now.
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>>;
 
-    /// Replaces what is under `key` by `bytes` for `life` if it begins with `expected`. Says whether it did; a key that is gone is
-    /// never made.
-    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool>;
+    /// Replaces what is under `key` by `bytes` for `life` if it begins with `expected`, and sees that those of `tags` that have a
+    /// stamp keep it for [`tag_life`]. Says whether it did; a key that is gone is never made.
+    fn swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: &'a [u8],
+        bytes: Vec<u8>,
+        life: Duration,
+        tags: &'a [String],
+    ) -> Op<'a, bool>;
 
     /// Gives what is under `key` a new `life` if it begins with `expected`. Says whether it did.
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool>;
@@ -132,14 +157,20 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Removes `keys`, in one round trip. Absent ones are no error.
     fn remove<'a>(&'a self, keys: &'a [String]) -> Op<'a, ()>;
 
-    /// Gives each of `groups` without a stamp one of `fresh`, and answers the stamps that hold now.
-    fn stamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String], fresh: &'a [u64]) -> Op<'a, Vec<u64>>;
+    /// Gives each group without a stamp one of `fresh`, and answers the stamps that hold now. Sees that those of tags are kept for
+    /// [`tag_life`] of entries that live for `life`.
+    fn stamp<'a>(&'a self, stamps: &'a Stamps, fresh: &'a [u64], life: Duration) -> Op<'a, Vec<u64>>;
 
-    /// All groups that have a stamp.
-    fn groups<'a>(&'a self, stamps_key: &'a str) -> Op<'a, Vec<String>>;
+    /// All fields of the hash at `hash` that have a stamp.
+    fn groups<'a>(&'a self, hash: &'a str) -> Op<'a, Vec<String>>;
 
-    /// Removes the stamps of `groups`.
-    fn unstamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, ()>;
+    /// Removes `stamps`.
+    fn unstamp<'a>(&'a self, stamps: &'a Stamps) -> Op<'a, ()>;
+
+    /// Marks `stamps` as used, where what is little used may be evicted.
+    fn touch<'a>(&'a self, _stamps: &'a Stamps) -> Op<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// One page of the keys that begin with `start`, from `cursor` (0 is the beginning). A key may come twice.
     fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page>;

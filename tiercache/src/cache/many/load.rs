@@ -19,7 +19,7 @@ use crate::flight::drive_all;
 use crate::stats::{Event, Source, Timed};
 use crate::value::Cacheable;
 
-use super::parts::{Led, Run, Step, join, poll, read, wait};
+use super::parts::{Leased, Led, Run, Step, join, poll, read, wait};
 use super::side_by_side;
 
 /// Answers the requests of a batch: from memory, by other callers' loads, by L2, or by `body`, which is called with the places of
@@ -120,7 +120,7 @@ where
     }
     loop {
         let (runs, leased) = sort(requests, answers, std::mem::take(&mut steps)).await;
-        polls.extend(leased.into_iter().map(|(at, lead)| poll(&requests[at], at, lead)));
+        polls.extend(leased.into_iter().map(|leased| poll(&requests[leased.0], leased)));
         if !runs.is_empty() {
             run(requests, answers, body, runs, |cx| drain(&mut polls, cx, &mut steps)).await?;
         }
@@ -142,12 +142,12 @@ async fn sort<T: Cacheable>(
     requests: &[Request],
     answers: &mut Answers<'_, T>,
     steps: Vec<Step<T>>,
-) -> (Vec<Run>, Vec<(usize, Led)>) {
+) -> (Vec<Run>, Vec<Leased>) {
     let (mut runs, mut leased, mut unread) = (Vec::new(), Vec::new(), Vec::new());
     let mut take = |step, unread: &mut Vec<_>| match step {
         Step::Answer(at, value, source) => answers.put(at, value, source),
         Step::Run(run) => runs.push(run),
-        Step::Poll(at, lead) => leased.push((at, lead)),
+        Step::Poll(at, lead, holder) => leased.push((at, lead, holder)),
         Step::Read(at, lead) => unread.push((at, lead)),
     };
     for step in steps {

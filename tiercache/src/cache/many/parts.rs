@@ -16,6 +16,8 @@ use super::read::fetch_many;
 use super::side_by_side;
 
 pub(super) type Led = Option<Lead<Digest, Shared>>;
+/// An element that another instance loads: under the lease of this nonce, if it is known.
+pub(super) type Leased = (usize, Led, Option<u64>);
 
 /// What an element came to.
 pub(super) enum Step<T> {
@@ -25,8 +27,8 @@ pub(super) enum Step<T> {
     Read(usize, Led),
     /// The body is to be run.
     Run(Run),
-    /// Another instance is loading it.
-    Poll(usize, Led),
+    /// Another instance is loading it, under the lease of this nonce.
+    Poll(usize, Led, Option<u64>),
 }
 
 /// An element for the body.
@@ -102,14 +104,14 @@ pub(super) async fn read<T: Cacheable>(requests: &[Request], parts: Vec<(usize, 
 }
 
 /// Reads L2 again and again, until the other instance has stored the element or is given up.
-pub(super) async fn poll<T: Cacheable>(request: &Request, at: usize, lead: Led) -> Step<T> {
+pub(super) async fn poll<T: Cacheable>(request: &Request, (at, lead, mut holder): Leased) -> Step<T> {
     let polls = async {
-        let patience = Patience::new();
-        while patience.pause(request).await {
+        let mut patience = Patience::new();
+        while patience.pause(request, holder).await {
             let begun = request.begin();
-            let attempt = attempt(request, begun, fetch(request).await).await;
-            if !matches!(attempt, Attempt::Again) {
-                return attempt;
+            match attempt(request, begun, fetch(request).await).await {
+                Attempt::Again(next) => holder = next,
+                attempt => return attempt,
             }
         }
         Attempt::Run(request.begin(), None)
@@ -122,7 +124,7 @@ pub(super) async fn poll<T: Cacheable>(request: &Request, at: usize, lead: Led) 
 enum Attempt<T> {
     Answer(Option<T>, Source, Shared),
     Run(Begun, Option<Fill>),
-    Again,
+    Again(Option<u64>),
 }
 
 async fn attempt<T: Cacheable>(request: &Request, begun: Begun, fetched: Fetched) -> Attempt<T> {
@@ -141,7 +143,7 @@ async fn attempt<T: Cacheable>(request: &Request, begun: Begun, fetched: Fetched
     };
     match missing.ask(request).await {
         Asked::Granted(fill) => Attempt::Run(begun, Some(fill)),
-        Asked::Again => Attempt::Again,
+        Asked::Again(holder) => Attempt::Again(holder),
         Asked::Refused => Attempt::Run(begun, None),
     }
 }
@@ -151,7 +153,7 @@ impl<T> Attempt<T> {
         match self {
             Self::Answer(value, source, shared) => answer(at, value, source, lead, shared),
             Self::Run(begun, fill) => Step::Run(Run { at, lead, begun, fill }),
-            Self::Again => Step::Poll(at, lead),
+            Self::Again(holder) => Step::Poll(at, lead, holder),
         }
     }
 }

@@ -24,14 +24,12 @@ pub(super) async fn fetch_many(requests: &[&Request]) -> Vec<Fetched> {
 async fn fetch_chunk(requests: &[&Request]) -> Vec<Fetched> {
     let mut fetched: Vec<Fetched> = requests.iter().map(|_| Fetched::Unasked).collect();
     let asked: Vec<usize> = (0..requests.len()).filter(|at| requests[*at].l2().is_some()).collect();
-    let Some((first, guard)) = asked.first().and_then(|at| Some((requests[*at], requests[*at].l2()?))) else {
-        return fetched;
-    };
+    let Some(guard) = asked.first().and_then(|at| requests[*at].l2()) else { return fetched };
     let wanted = asked.iter().map(|at| requests[*at]);
-    let wanted = wanted.map(|request| Wanted { key: request.l2_key(), groups: request.region.groups.fields() });
+    let wanted = wanted.map(|request| Wanted { key: request.l2_key(), stamps: request.stamps() });
     let wanted: Vec<Wanted> = wanted.collect();
     let started = Instant::now();
-    let readings = guard.read_many(wanted.clone(), first.cache.stamps_key()).await;
+    let readings = guard.read_many(wanted.clone()).await;
     let took = started.elapsed();
     let mut readings = readings.ok().map(Vec::into_iter);
     for (at, Wanted { key, .. }) in asked.into_iter().zip(wanted) {

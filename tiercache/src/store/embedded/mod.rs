@@ -27,7 +27,7 @@ use self::clock::Clock;
 use self::disk::Disk;
 use self::request::{Request, Response};
 use self::worker::{Command, Worker};
-use super::{Op, Page, Reading, Store};
+use super::{Op, Page, Reading, Stamps, Store};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The default of `max_bytes`.
@@ -159,13 +159,13 @@ macro_rules! op {
 }
 
 impl Store for EmbeddedStore {
-    fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading> {
-        let (key, hash, groups) = (key.to_owned(), stamps_key.to_owned(), groups.to_vec());
-        op!(self, Request::Read { key, hash, groups }, Response::Reading(reading) => reading)
+    fn read<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Op<'a, Reading> {
+        let (key, stamps) = (key.to_owned(), stamps.clone());
+        op!(self, Request::Read { key, stamps }, Response::Reading(reading) => reading)
     }
 
-    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>> {
-        Some(self.read(key, stamps_key, groups))
+    fn read_here<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Option<Op<'a, Reading>> {
+        Some(self.read(key, stamps))
     }
 
     fn write<'a>(&'a self, key: &'a str, bytes: Vec<u8>, life: Duration) -> Op<'a, ()> {
@@ -177,9 +177,16 @@ impl Store for EmbeddedStore {
         op!(self, Request::Claim { key, lease, life }, Response::InPlace(found) => found)
     }
 
-    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool> {
-        let (key, expected) = (key.to_owned(), expected.to_vec());
-        op!(self, Request::Swap { key, expected, bytes, life }, Response::Held(held) => held)
+    fn swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: &'a [u8],
+        bytes: Vec<u8>,
+        life: Duration,
+        tags: &'a [String],
+    ) -> Op<'a, bool> {
+        let (key, expected, tags) = (key.to_owned(), expected.to_vec(), tags.to_vec());
+        op!(self, Request::Swap { key, expected, bytes, life, tags }, Response::Held(held) => held)
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
@@ -196,18 +203,17 @@ impl Store for EmbeddedStore {
         op!(self, Request::Remove { keys: keys.to_vec() }, Response::Done => ())
     }
 
-    fn stamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String], fresh: &'a [u64]) -> Op<'a, Vec<u64>> {
-        let (hash, groups, fresh) = (stamps_key.to_owned(), groups.to_vec(), fresh.to_vec());
-        op!(self, Request::Stamp { hash, groups, fresh }, Response::Stamps(stamps) => stamps)
+    fn stamp<'a>(&'a self, stamps: &'a Stamps, fresh: &'a [u64], life: Duration) -> Op<'a, Vec<u64>> {
+        let (stamps, fresh) = (stamps.clone(), fresh.to_vec());
+        op!(self, Request::Stamp { stamps, fresh, life }, Response::Stamps(stamps) => stamps)
     }
 
-    fn groups<'a>(&'a self, stamps_key: &'a str) -> Op<'a, Vec<String>> {
-        op!(self, Request::Groups { hash: stamps_key.to_owned() }, Response::Groups(groups) => groups)
+    fn groups<'a>(&'a self, hash: &'a str) -> Op<'a, Vec<String>> {
+        op!(self, Request::Groups { hash: hash.to_owned() }, Response::Groups(groups) => groups)
     }
 
-    fn unstamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, ()> {
-        let (hash, groups) = (stamps_key.to_owned(), groups.to_vec());
-        op!(self, Request::Unstamp { hash, groups }, Response::Done => ())
+    fn unstamp<'a>(&'a self, stamps: &'a Stamps) -> Op<'a, ()> {
+        op!(self, Request::Unstamp { stamps: stamps.clone() }, Response::Done => ())
     }
 
     fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page> {

@@ -8,21 +8,21 @@ use super::cursors::Cursors;
 use super::leases::Leases;
 use super::tables::{Entry, Group, Tables, View, weight};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Page, Reading};
+use crate::store::{Page, Reading, Stamps};
 
 /// A request that needs the file.
 #[derive(Debug)]
 pub(super) enum Request {
-    Read { key: String, hash: String, groups: Vec<String> },
+    Read { key: String, stamps: Stamps },
     Write { key: String, bytes: Vec<u8>, life: Duration },
     Claim { key: String, lease: Vec<u8>, life: Duration },
-    Swap { key: String, expected: Vec<u8>, bytes: Vec<u8>, life: Duration },
+    Swap { key: String, expected: Vec<u8>, bytes: Vec<u8>, life: Duration, tags: Vec<String> },
     Extend { key: String, expected: Vec<u8>, life: Duration },
     Release { key: String, expected: Vec<u8> },
     Remove { keys: Vec<String> },
-    Stamp { hash: String, groups: Vec<String>, fresh: Vec<u64> },
+    Stamp { stamps: Stamps, fresh: Vec<u64>, life: Duration },
     Groups { hash: String },
-    Unstamp { hash: String, groups: Vec<String> },
+    Unstamp { stamps: Stamps },
     Scan { start: String, cursor: u64 },
     Ping,
 }
@@ -53,8 +53,9 @@ impl Request {
     pub(super) fn weight(&self) -> u64 {
         match self {
             Self::Write { key, bytes, .. } | Self::Swap { key, bytes, .. } => weight(key, bytes),
-            Self::Remove { keys: names } | Self::Stamp { groups: names, .. } | Self::Unstamp { groups: names, .. } => {
-                names.iter().map(|name| weight(name, &[])).sum()
+            Self::Remove { keys } => keys.iter().map(|key| weight(key, &[])).sum(),
+            Self::Stamp { stamps, .. } | Self::Unstamp { stamps } => {
+                stamps.fields.iter().chain(&*stamps.tags).map(|name| weight(name, &[])).sum()
             }
             Self::Read { key, .. } | Self::Claim { key, .. } | Self::Extend { key, .. } | Self::Release { key, .. } => {
                 weight(key, &[])
@@ -76,7 +77,7 @@ where
     S: ReadableTable<Group, u64>,
 {
     Ok(match request {
-        Request::Read { key, hash, groups } => Ok(Response::Reading(view.read(key, hash, groups, now)?)),
+        Request::Read { key, stamps } => Ok(Response::Reading(view.read(key, stamps, now)?)),
         Request::Groups { hash } => Ok(Response::Groups(view.groups(hash)?)),
         Request::Scan { start, cursor } => view.scan(start, *cursor, cursors, now)?.map(Response::Page),
         _ => Ok(Response::Done),
@@ -133,9 +134,9 @@ pub(super) fn change(
                 tables.remove(key, now)?;
             }
         }
-        Request::Unstamp { hash, groups } => tables.unstamp(hash, groups)?,
-        Request::Stamp { hash, groups, fresh } => {
-            return Ok(Ok(Response::Stamps(tables.stamp(hash, groups, fresh)?)));
+        Request::Unstamp { stamps } => tables.unstamp(stamps, now)?,
+        Request::Stamp { stamps, fresh, life } => {
+            return Ok(Ok(Response::Stamps(tables.stamp(stamps, fresh, *life, now)?)));
         }
         _ => return look(&tables.view, &mut beside.cursors, request, now),
     }
@@ -147,7 +148,7 @@ fn in_place(tables: &Tables<'_>, leases: &Leases, key: &str, now: u64) -> Result
     if let Some(lease) = leases.get(key, now) {
         return Ok(Some(lease.to_vec()));
     }
-    Ok(tables.view.read(key, "", &[], now)?.found.map(|found| found.bytes))
+    Ok(tables.view.find(key, now)?.map(|found| found.bytes))
 }
 
 /// Does a request whose condition holds: `found`, a lease or a value, is what was expected.
@@ -163,8 +164,11 @@ fn replace(
     match request {
         Request::Extend { life, .. } if is_lease => leases.put(key, found, *life, now),
         Request::Extend { life, .. } => tables.write(key, found, *life, now)?,
-        Request::Swap { bytes, life, .. } => {
+        Request::Swap { bytes, life, tags, .. } => {
             leases.remove(key);
+            for tag in tags {
+                tables.keep_tag(tag, *life, now)?;
+            }
             tables.write(key, bytes, *life, now)?;
         }
         _ if is_lease => leases.remove(key),

@@ -9,7 +9,7 @@ use redb::{Error as Trouble, ReadTransaction, ReadableTable, Table, TableDefinit
 
 use super::cursors::{Cursors, Place};
 use crate::error::{Error, ErrorKind};
-use crate::store::{Found, Page, Reading};
+use crate::store::{Found, Page, Reading, Stamps, tag_life};
 
 pub(super) type Entry = (u64, &'static [u8]);
 type Due = (u64, &'static str);
@@ -51,14 +51,23 @@ impl<'t> View<redb::ReadOnlyTable<&'static str, Entry>, redb::ReadOnlyTable<Grou
 }
 
 impl<E: ReadableTable<&'static str, Entry>, S: ReadableTable<Group, u64>> View<E, S> {
-    pub(super) fn read(&self, key: &str, hash: &str, groups: &[String], now: u64) -> Result<Reading, Trouble> {
-        let found = self.entries.get(key)?.and_then(|entry| {
+    pub(super) fn read(&self, key: &str, stamps: &Stamps, now: u64) -> Result<Reading, Trouble> {
+        let fields = stamps.fields.iter().map(|field| self.stamp_of(&stamps.hash, field));
+        let tags = stamps.tags.iter().map(|tag| self.tag(tag, now));
+        Ok(Reading { found: self.find(key, now)?, stamps: fields.chain(tags).collect::<Result<_, _>>()? })
+    }
+
+    pub(super) fn find(&self, key: &str, now: u64) -> Result<Option<Found>, Trouble> {
+        Ok(self.entries.get(key)?.and_then(|entry| {
             let (expires, bytes) = entry.value();
             let remaining = expires.checked_sub(now).filter(|left| *left > 0)?;
             Some(Found { bytes: bytes.to_vec(), remaining: Some(Duration::from_millis(remaining)) })
-        });
-        let stamps = groups.iter().map(|group| self.stamp_of(hash, group)).collect::<Result<_, _>>()?;
-        Ok(Reading { found, stamps })
+        }))
+    }
+
+    /// The stamp of a tag: an entry as any other, so that it ends.
+    fn tag(&self, tag: &str, now: u64) -> Result<Option<u64>, Trouble> {
+        Ok(self.find(tag, now)?.and_then(|found| Some(u64::from_le_bytes(found.bytes.try_into().ok()?))))
     }
 
     pub(super) fn groups(&self, hash: &str) -> Result<Vec<String>, Trouble> {
@@ -172,26 +181,50 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    pub(super) fn stamp(&mut self, hash: &str, groups: &[String], fresh: &[u64]) -> Result<Vec<u64>, Trouble> {
-        let mut held = Vec::with_capacity(groups.len());
-        for (group, fresh) in groups.iter().zip(fresh) {
-            let stamp = self.view.stamp_of(hash, group)?;
+    pub(super) fn stamp(
+        &mut self,
+        stamps: &Stamps,
+        fresh: &[u64],
+        life: Duration,
+        now: u64,
+    ) -> Result<Vec<u64>, Trouble> {
+        let mut held = Vec::with_capacity(stamps.len());
+        for (field, fresh) in stamps.fields.iter().zip(fresh) {
+            let stamp = self.view.stamp_of(&stamps.hash, field)?;
             if stamp.is_none() {
-                self.view.stamps.insert((hash, group.as_str()), fresh)?;
+                self.view.stamps.insert((&*stamps.hash, field.as_str()), fresh)?;
                 self.changed = true;
+            }
+            held.push(stamp.unwrap_or(*fresh));
+        }
+        for (tag, fresh) in stamps.tags.iter().zip(&fresh[stamps.fields.len()..]) {
+            let stamp = self.view.tag(tag, now)?;
+            match stamp {
+                Some(_) => self.keep_tag(tag, life, now)?,
+                None => self.write(tag, &fresh.to_le_bytes(), tag_life(life), now)?,
             }
             held.push(stamp.unwrap_or(*fresh));
         }
         Ok(held)
     }
 
-    pub(super) fn unstamp(&mut self, hash: &str, groups: &[String]) -> Result<(), Trouble> {
-        for group in groups {
-            let gone = self.view.stamps.remove((hash, group.as_str()))?.is_some();
+    /// Sees that a tag's stamp, if it has one, is kept for long enough. That need not outlast a crash: then it is a miss.
+    pub(super) fn keep_tag(&mut self, tag: &str, life: Duration, now: u64) -> Result<(), Trouble> {
+        let (life, lasting) = (tag_life(life), self.lasting);
+        if let Some(found) = self.view.find(tag, now)?.filter(|found| found.remaining < Some(life)) {
+            self.write(tag, &found.bytes, life, now)?;
+            self.lasting = lasting;
+        }
+        Ok(())
+    }
+
+    pub(super) fn unstamp(&mut self, stamps: &Stamps, now: u64) -> Result<(), Trouble> {
+        for field in &*stamps.fields {
+            let gone = self.view.stamps.remove((&*stamps.hash, field.as_str()))?.is_some();
             self.changed |= gone;
             self.lasting |= gone;
         }
-        Ok(())
+        stamps.tags.iter().try_for_each(|tag| self.remove(tag, now))
     }
 
     /// Removes up to `limit` expired entries; answers how many.

@@ -4,8 +4,8 @@ use std::task::{Context, Waker};
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::Found;
 use crate::store::conformance::conformance;
+use crate::store::{Found, Stamps};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -66,6 +66,10 @@ impl Place {
     }
 }
 
+fn group() -> Stamps {
+    Stamps { hash: "stamps".into(), fields: ["g".to_owned()].into(), ..Stamps::default() }
+}
+
 fn write(key: impl Into<String>, length: usize, life: Duration) -> Request {
     Request::Write { key: key.into(), bytes: vec![7; length], life }
 }
@@ -75,7 +79,7 @@ fn remove(key: &str) -> Request {
 }
 
 async fn get(store: &EmbeddedStore, key: &str) -> Option<Found> {
-    store.read(key, "stamps", &[]).await.unwrap().found
+    store.read(key, &Stamps::default()).await.unwrap().found
 }
 
 #[tokio::test]
@@ -88,15 +92,15 @@ async fn embedded_keeps_the_contract_of_l2() {
 #[tokio::test]
 async fn entries_and_stamps_survive_a_restart_with_the_rest_of_their_life() {
     let place = Place::new();
-    let group = ["g".to_owned()];
+    let group = group();
     let store = place.store();
     store.write("k", b"v".to_vec(), MINUTE).await.unwrap();
-    assert_eq!(store.stamp("stamps", &group, &[5]).await.unwrap(), [5]);
+    assert_eq!(store.stamp(&group, &[5], MINUTE).await.unwrap(), [5]);
     store.close().await.unwrap();
 
     place.pass(Duration::from_secs(20));
     let store = place.store();
-    let reading = store.read("k", "stamps", &group).await.unwrap();
+    let reading = store.read("k", &group).await.unwrap();
     assert_eq!(reading.found, Some(Found { bytes: b"v".to_vec(), remaining: Some(Duration::from_secs(40)) }));
     assert_eq!(reading.stamps, [Some(5)]);
     // Dropped instead of closed.
@@ -121,7 +125,7 @@ async fn a_wall_clock_set_back_lengthens_no_life() {
     let place = Place::new();
     let store = place.store();
     store.write("k", b"v".to_vec(), MINUTE).await.unwrap();
-    store.stamp("stamps", &["g".to_owned()], &[5]).await.unwrap();
+    store.stamp(&group(), &[5], MINUTE).await.unwrap();
     let set_back = place.millis.load(SeqCst) - 3_600_000;
 
     let time = place.millis.swap(set_back, SeqCst);
@@ -131,7 +135,7 @@ async fn a_wall_clock_set_back_lengthens_no_life() {
 
     place.millis.store(set_back, SeqCst);
     let store = place.store();
-    let reading = store.read("k", "stamps", &["g".to_owned()]).await.unwrap();
+    let reading = store.read("k", &group()).await.unwrap();
     assert_eq!(reading.found, None, "its age is not known");
     assert_eq!(reading.stamps, [Some(5)], "stamps have no age");
     store.write("k", b"v".to_vec(), MINUTE).await.unwrap();
@@ -191,7 +195,7 @@ async fn after_close_everything_is_unavailable_and_closing_again_is_no_error() {
     store.close().await.unwrap();
     assert_eq!(store.ping().await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert_eq!(store.write("k", vec![], MINUTE).await.unwrap_err().kind(), ErrorKind::Unavailable);
-    assert_eq!(store.read("k", "stamps", &[]).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(store.read("k", &Stamps::default()).await.unwrap_err().kind(), ErrorKind::Unavailable);
     store.close().await.unwrap();
 }
 
@@ -203,7 +207,7 @@ async fn callers_that_give_up_do_no_harm() {
     for i in 0..100 {
         let key = format!("k{i}");
         let _ = store.write(&key, vec![0; 1 << 20], MINUTE).as_mut().poll(&mut context);
-        let _ = store.read(&key, "stamps", &[]).as_mut().poll(&mut context);
+        let _ = store.read(&key, &Stamps::default()).as_mut().poll(&mut context);
     }
     // The queue was full in between: it has room again, and its order held.
     store.write("k0", b"new".to_vec(), MINUTE).await.unwrap();
@@ -227,7 +231,7 @@ fn after_kill(durable: &[Request], last: Request, look: Request) -> Response {
 }
 
 fn read(key: &str) -> Request {
-    Request::Read { key: key.to_owned(), hash: String::new(), groups: vec![] }
+    Request::Read { key: key.to_owned(), stamps: Stamps::default() }
 }
 
 fn length(response: &Response) -> Option<usize> {
@@ -241,9 +245,9 @@ fn what_was_removed_or_replaced_does_not_come_back_after_a_kill() {
     assert_eq!(length(&after_kill(&old, remove("k"), read("k"))), None);
     assert_eq!(length(&after_kill(&old, write("k", 500, MINUTE), read("k"))), Some(500));
 
-    let stamped = Request::Stamp { hash: "h".into(), groups: vec!["g".into()], fresh: vec![1] };
-    let unstamped = Request::Unstamp { hash: "h".into(), groups: vec!["g".into()] };
-    let groups = after_kill(&[stamped], unstamped, Request::Groups { hash: "h".into() });
+    let stamped = Request::Stamp { stamps: group(), fresh: vec![1], life: MINUTE };
+    let unstamped = Request::Unstamp { stamps: group() };
+    let groups = after_kill(&[stamped], unstamped, Request::Groups { hash: "stamps".into() });
     assert!(matches!(groups, Response::Groups(groups) if groups.is_empty()));
 }
 
@@ -474,10 +478,10 @@ async fn exercise(store: &EmbeddedStore) -> Vec<Error> {
     let mut errors = Vec::new();
     for i in (0..300).step_by(30) {
         let key = format!("k{i}");
-        let group = [key.clone()];
-        errors.extend(store.read(&key, "stamps", &group).await.err());
+        let group = Stamps { fields: [key.clone()].into(), ..group() };
+        errors.extend(store.read(&key, &group).await.err());
         errors.extend(store.write(&key, vec![1; 50], MINUTE).await.err());
-        errors.extend(store.stamp("stamps", &group, &[1]).await.err());
+        errors.extend(store.stamp(&group, &[1], MINUTE).await.err());
     }
     errors.extend(store.remove(&(0..300).map(|i| format!("k{i}")).collect::<Vec<_>>()).await.err());
     errors.extend(store.scan("", 0).await.err());

@@ -5,15 +5,13 @@ use redis::{Value, pipe};
 use super::news::LOG_LENGTH;
 use super::store::{RedisStore, convert, millis, remaining_life, translate};
 use crate::error::Result;
-use crate::store::{Found, Reading, Sent, Tell, Wanted};
+use crate::store::{Found, Reading, Sent, Stamps, Tell, Wanted};
 
 impl RedisStore {
     /// One `MGET`, the lives, and after them the stamps of all the groups together.
-    pub(super) async fn read_many(&self, wanted: &[Wanted], stamps_key: &str) -> Result<Vec<Result<Reading>>> {
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let groups = groups_of(wanted);
+    pub(super) async fn read_many(&self, wanted: &[Wanted]) -> Result<Vec<Result<Reading>>> {
+        let Some(first) = wanted.first() else { return Ok(Vec::new()) };
+        let (fields, tags) = (each(wanted, |stamps| &stamps.fields), each(wanted, |stamps| &stamps.tags));
         let mut pipeline = pipe();
         let mget = pipeline.cmd("MGET");
         for one in wanted {
@@ -22,24 +20,33 @@ impl RedisStore {
         for one in wanted {
             pipeline.cmd("PTTL").arg(&*one.key);
         }
-        if !groups.is_empty() {
-            pipeline.cmd("HMGET").arg(stamps_key).arg(&groups);
+        if !fields.is_empty() {
+            pipeline.cmd("HMGET").arg(&*first.stamps.hash).arg(&fields);
+        }
+        if !tags.is_empty() {
+            pipeline.cmd("MGET").arg(&tags);
         }
         let answers = self.many(&pipeline).await?;
         let mut answers = answers.into_iter().map(|answer| answer.extract_error().map_err(translate));
         let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
         let values: Vec<Value> = convert(next()?)?;
         let lives = wanted.iter().map(|_| next()).collect::<Result<Vec<_>>>()?;
-        let stamps: Vec<Option<u64>> = if groups.is_empty() { Vec::new() } else { convert(next()?)? };
+        let of_fields: Vec<Option<u64>> = if fields.is_empty() { Vec::new() } else { convert(next()?)? };
+        let of_tags: Vec<Option<u64>> = if tags.is_empty() { Vec::new() } else { convert(next()?)? };
+        let stamps = |one: &Wanted| {
+            let mut stamps = found(&one.stamps.fields, &fields, &of_fields);
+            stamps.append(&mut found(&one.stamps.tags, &tags, &of_tags));
+            stamps
+        };
         let mut readings = Vec::with_capacity(wanted.len());
         for ((one, bytes), life) in wanted.iter().zip(values).zip(lives) {
             readings.push(match bytes {
                 // `MGET` says the same of a key of another type as of none: only `GET` tells what it is.
-                Value::Nil if !matches!(life, Value::Int(-2)) => self.read(&one.key, stamps_key, &one.groups).await,
-                Value::Nil => Ok(Reading { found: None, stamps: stamps_of(one, &groups, &stamps) }),
+                Value::Nil if !matches!(life, Value::Int(-2)) => self.read(&one.key, &one.stamps).await,
+                Value::Nil => Ok(Reading { found: None, stamps: stamps(one) }),
                 bytes => convert(bytes).map(|bytes| Reading {
                     found: Some(Found { bytes, remaining: remaining_life(&life) }),
-                    stamps: stamps_of(one, &groups, &stamps),
+                    stamps: stamps(one),
                 }),
             });
         }
@@ -58,17 +65,18 @@ impl RedisStore {
 }
 
 /// Each group once: most keys of a batch have the same.
-fn groups_of(wanted: &[Wanted]) -> Vec<&str> {
-    let mut groups: Vec<&str> = wanted.iter().flat_map(|one| one.groups.iter().map(String::as_str)).collect();
+fn each(wanted: &[Wanted], of: impl Fn(&Stamps) -> &[String]) -> Vec<&str> {
+    let mut groups: Vec<&str> = wanted.iter().flat_map(|one| of(&one.stamps).iter().map(String::as_str)).collect();
     groups.sort_unstable();
     groups.dedup();
     groups
 }
 
-fn stamps_of(one: &Wanted, groups: &[&str], stamps: &[Option<u64>]) -> Vec<Option<u64>> {
+/// The stamps of `wanted`, out of those of all `groups`.
+fn found(wanted: &[String], groups: &[&str], stamps: &[Option<u64>]) -> Vec<Option<u64>> {
     let stamp = |group: &String| {
         let at = groups.binary_search(&group.as_str()).ok()?;
         stamps.get(at).copied().flatten()
     };
-    one.groups.iter().map(stamp).collect()
+    wanted.iter().map(stamp).collect()
 }

@@ -4,6 +4,8 @@ mod connection;
 mod many;
 mod news;
 mod store;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "tls-rustls")]
 mod tls;
 

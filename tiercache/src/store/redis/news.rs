@@ -23,13 +23,13 @@ impl Shared for RedisStore {
     fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, ()> {
         Box::pin(async move {
             let mut call = self.scripts.invalidate.key(&tell.log);
-            call.key(&stamps.key);
-            for key in keys {
+            call.key(&*stamps.hash);
+            for key in keys.iter().chain(&*stamps.tags) {
                 call.key(key);
             }
             call.arg(&tell.channel).arg(&tell.message).arg(LOG_LENGTH);
-            for group in &stamps.groups {
-                call.arg(group);
+            for field in &*stamps.fields {
+                call.arg(field);
             }
             self.script::<u64>(&call).await.map(drop)
         })

@@ -11,7 +11,7 @@ use super::Redis;
 use super::connection::{Connection, Exchange};
 use super::news::Bus;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Found, Op, Page, Reading, Sent, Shared, Store, Tell, Wanted};
+use crate::store::{Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted, tag_life};
 
 /// Keys a page of `SCAN` looks at.
 const SCAN_COUNT: usize = 512;
@@ -66,20 +66,40 @@ impl RedisStore {
         convert(value)
     }
 
-    pub(super) async fn read(&self, key: &str, stamps_key: &str, groups: &[String]) -> Result<Reading> {
-        read_on(self.connection.begin().await?, key, stamps_key, groups).await
+    pub(super) async fn read(&self, key: &str, stamps: &Stamps) -> Result<Reading> {
+        read_on(self.connection.begin().await?, key, stamps).await
     }
 
     pub(super) async fn many(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
         many(self.connection.begin().await?, pipeline).await
     }
 
-    async fn stamp(&self, stamps_key: &str, groups: &[String], fresh: &[u64]) -> Result<Vec<u64>> {
-        let mut call = self.scripts.stamp.key(stamps_key);
-        for (group, stamp) in groups.iter().zip(fresh) {
-            call.arg(group).arg(*stamp);
+    async fn stamp(&self, stamps: &Stamps, fresh: &[u64], life: Duration) -> Result<Vec<u64>> {
+        let (of_fields, of_tags) = fresh.split_at(stamps.fields.len());
+        let mut call = self.scripts.stamp.key(&*stamps.hash);
+        for tag in &*stamps.tags {
+            call.key(tag);
+        }
+        call.arg(millis(tag_life(life))).arg(of_tags);
+        for (field, stamp) in stamps.fields.iter().zip(of_fields) {
+            call.arg(field).arg(*stamp);
         }
         self.script(&call).await
+    }
+
+    async fn unstamp(&self, stamps: &Stamps) -> Result<()> {
+        let mut pipeline = pipe();
+        if !stamps.fields.is_empty() {
+            pipeline.cmd("HDEL").arg(&*stamps.hash).arg(&*stamps.fields);
+        }
+        if !stamps.tags.is_empty() {
+            pipeline.cmd("UNLINK").arg(&*stamps.tags);
+        }
+        if pipeline.is_empty() {
+            return Ok(());
+        }
+        let answers = many(self.connection.begin().await?, &pipeline).await?;
+        answers.into_iter().try_for_each(|answer| answer.extract_error().map(drop).map_err(translate))
     }
 
     pub(super) async fn script<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T> {
@@ -97,16 +117,23 @@ impl RedisStore {
     }
 }
 
-async fn read_on(exchange: Exchange, key: &str, stamps_key: &str, groups: &[String]) -> Result<Reading> {
+async fn read_on(exchange: Exchange, key: &str, stamps: &Stamps) -> Result<Reading> {
     let mut pipeline = pipe();
     pipeline.cmd("GET").arg(key).cmd("PTTL").arg(key);
-    if !groups.is_empty() {
-        pipeline.cmd("HMGET").arg(stamps_key).arg(groups);
+    if !stamps.fields.is_empty() {
+        pipeline.cmd("HMGET").arg(&*stamps.hash).arg(&*stamps.fields);
     }
+    if !stamps.tags.is_empty() {
+        pipeline.cmd("MGET").arg(&*stamps.tags);
+    }
+    let asked = pipeline.len();
     let mut values = many(exchange, &pipeline).await?.into_iter();
     let mut next = || values.next().unwrap_or(Value::Nil).extract_error().map_err(translate);
     let (bytes, remaining) = (next(), next()?);
-    let stamps = if groups.is_empty() { Vec::new() } else { convert(next()?)? };
+    let mut stamps = Vec::new();
+    for _ in 2..asked {
+        stamps.append(&mut convert(next()?)?);
+    }
     let found = match bytes {
         Err(error) => return Err(error),
         Ok(Value::Nil) => None,
@@ -122,17 +149,17 @@ async fn many(mut exchange: Exchange, pipeline: &Pipeline) -> Result<Vec<Value>>
 }
 
 impl Store for RedisStore {
-    fn read<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, Reading> {
-        Box::pin(self.read(key, stamps_key, groups))
+    fn read<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Op<'a, Reading> {
+        Box::pin(self.read(key, stamps))
     }
 
-    fn read_here<'a>(&'a self, key: &'a str, stamps_key: &'a str, groups: &'a [String]) -> Option<Op<'a, Reading>> {
+    fn read_here<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Option<Op<'a, Reading>> {
         let exchange = self.connection.begin_now()?;
-        Some(Box::pin(read_on(exchange, key, stamps_key, groups)))
+        Some(Box::pin(read_on(exchange, key, stamps)))
     }
 
-    fn read_many<'a>(&'a self, wanted: &'a [Wanted], stamps_key: &'a str) -> Op<'a, Vec<Result<Reading>>> {
-        Box::pin(self.read_many(wanted, stamps_key))
+    fn read_many<'a>(&'a self, wanted: &'a [Wanted]) -> Op<'a, Vec<Result<Reading>>> {
+        Box::pin(self.read_many(wanted))
     }
 
     fn write_many<'a>(&'a self, sent: Vec<Sent>, tell: &'a Tell) -> Op<'a, ()> {
@@ -147,10 +174,22 @@ impl Store for RedisStore {
         Box::pin(async move { self.script(self.scripts.claim.key(key).arg(lease).arg(millis(life))).await })
     }
 
-    fn swap<'a>(&'a self, key: &'a str, expected: &'a [u8], bytes: Vec<u8>, life: Duration) -> Op<'a, bool> {
-        Box::pin(
-            async move { self.script(self.scripts.swap.key(key).arg(expected).arg(bytes).arg(millis(life))).await },
-        )
+    fn swap<'a>(
+        &'a self,
+        key: &'a str,
+        expected: &'a [u8],
+        bytes: Vec<u8>,
+        life: Duration,
+        tags: &'a [String],
+    ) -> Op<'a, bool> {
+        Box::pin(async move {
+            let mut call = self.scripts.swap.key(key);
+            for tag in tags {
+                call.key(tag);
+            }
+            call.arg(expected).arg(bytes).arg(millis(life)).arg(millis(tag_life(life)));
+            self.script(&call).await
+        })
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
@@ -170,21 +209,20 @@ impl Store for RedisStore {
         })
     }
 
-    fn stamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String], fresh: &'a [u64]) -> Op<'a, Vec<u64>> {
-        Box::pin(self.stamp(stamps_key, groups, fresh))
+    fn stamp<'a>(&'a self, stamps: &'a Stamps, fresh: &'a [u64], life: Duration) -> Op<'a, Vec<u64>> {
+        Box::pin(self.stamp(stamps, fresh, life))
     }
 
-    fn groups<'a>(&'a self, stamps_key: &'a str) -> Op<'a, Vec<String>> {
-        Box::pin(async move { self.one(cmd("HKEYS").arg(stamps_key)).await })
+    fn groups<'a>(&'a self, hash: &'a str) -> Op<'a, Vec<String>> {
+        Box::pin(async move { self.one(cmd("HKEYS").arg(hash)).await })
     }
 
-    fn unstamp<'a>(&'a self, stamps_key: &'a str, groups: &'a [String]) -> Op<'a, ()> {
-        Box::pin(async move {
-            match groups {
-                [] => Ok(()),
-                groups => self.one::<u64>(cmd("HDEL").arg(stamps_key).arg(groups)).await.map(drop),
-            }
-        })
+    fn unstamp<'a>(&'a self, stamps: &'a Stamps) -> Op<'a, ()> {
+        Box::pin(self.unstamp(stamps))
+    }
+
+    fn touch<'a>(&'a self, stamps: &'a Stamps) -> Op<'a, ()> {
+        Box::pin(async move { self.one::<u64>(cmd("TOUCH").arg(&*stamps.hash).arg(&*stamps.tags)).await.map(drop) })
     }
 
     fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page> {

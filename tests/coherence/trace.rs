@@ -1,0 +1,44 @@
+//! What led to a violation: the key's writes, the instance's reads of it, and what befell the run, in their order.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tiercache_tests::history::{Record, Violation, read_journal};
+
+use super::faults::Befallen;
+use super::journals;
+
+/// How long before an illegal read the trace begins.
+const BEFORE: u64 = 6_000_000_000;
+/// How long after it the trace ends.
+const AFTER: u64 = 300_000_000;
+
+pub(crate) fn print(folder: &Path, violation: &Violation, befallen: &[Befallen]) {
+    let window = violation.begin.saturating_sub(BEFORE)..violation.end + AFTER;
+    let mut events: Vec<(u64, u64, String)> = Vec::new();
+    for (instance, path) in journals(folder) {
+        read_journal(&path, |record| {
+            let own = instance == violation.instance;
+            let event = match record {
+                Record::Write { key, version, begin, end } if key == violation.key => {
+                    let (told, end) = end.map_or(("not told", begin), |end| ("told", end));
+                    (begin, end, format!("instance {instance} wrote {version}, {told}"))
+                }
+                Record::Read { key, version, source, begin, end } if own && key == violation.key => {
+                    (begin, end, format!("instance {instance} read {version} from {}", char::from(source)))
+                }
+                Record::CutOff { begin, end } if own => (begin, end, format!("instance {instance} was cut off")),
+                _ => return,
+            };
+            events.push(event);
+        });
+    }
+    events.extend(befallen.iter().map(|fault| (fault.begin, fault.end, fault.what.clone())));
+    events.retain(|(begin, end, _)| *begin < window.end && *end >= window.start);
+    events.sort();
+    println!("\n{violation:?}\nbegin, ms before it | took");
+    for (begin, end, what) in events {
+        let before = (violation.begin as f64 - begin as f64) / 1e6;
+        println!("{before:>12.3} | {:>10.1?} | {what}", Duration::from_nanos(end - begin));
+    }
+}
