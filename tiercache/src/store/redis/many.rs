@@ -3,7 +3,8 @@
 use redis::{Value, pipe};
 
 use super::news::LOG_LENGTH;
-use super::store::{RedisStore, convert, millis, remaining_life, translate};
+use super::store::{RedisStore, convert, millis, remaining_life};
+use super::trouble::translate;
 use crate::error::Result;
 use crate::store::{Found, Reading, Sent, Stamps, Tell, Wanted};
 

@@ -8,6 +8,7 @@ mod store;
 mod tests;
 #[cfg(feature = "tls-rustls")]
 mod tls;
+mod trouble;
 
 use std::fmt;
 use std::time::Duration;

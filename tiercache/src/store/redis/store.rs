@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use redis::{
-    Cmd, ErrorKind as RedisKind, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, ServerErrorKind,
-    Value, cmd, pipe,
-};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value, cmd, pipe};
 
 use super::Redis;
 use super::connection::{Connection, Exchange};
 use super::news::Bus;
+use super::trouble::translate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted, tag_life};
 
@@ -279,37 +277,6 @@ pub(super) fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
     T::from_redis_value(value).map_err(|error| {
         Error::new(ErrorKind::Protocol, "Redis answered with something else than asked for").with_source(error)
     })
-}
-
-/// Redis's error as ours: what it means to a cache.
-pub(super) fn translate(error: RedisError) -> Error {
-    let kind = match error.kind() {
-        RedisKind::AuthenticationFailed | RedisKind::Server(ServerErrorKind::NoPerm) => ErrorKind::Refused,
-        RedisKind::Server(
-            ServerErrorKind::BusyLoading
-            | ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::ReadOnly
-            | ServerErrorKind::TryAgain,
-        ) => ErrorKind::Overloaded,
-        RedisKind::Io => ErrorKind::Unavailable,
-        _ if error.is_io_error() || error.is_connection_dropped() => ErrorKind::Unavailable,
-        _ => by_code(error.code()),
-    };
-    let text = match error.code() {
-        Some(code) => format!("Redis answered {code}"),
-        None => format!("Redis: {}", error.category()),
-    };
-    Error::new(kind, text).with_source(error)
-}
-
-fn by_code(code: Option<&str>) -> ErrorKind {
-    match code {
-        Some("WRONGTYPE") => ErrorKind::WrongType,
-        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => ErrorKind::Refused,
-        Some("OOM" | "BUSY" | "MISCONF" | "LOADING" | "NOREPLICAS") => ErrorKind::Overloaded,
-        _ => ErrorKind::Protocol,
-    }
 }
 
 #[cfg(test)]
