@@ -67,7 +67,7 @@ async fn again(ids: &[u64], again: Again, mut text: String, db: &Arc<str>) -> Fo
     if ids.is_empty() {
         return Err("none".into());
     }
-    drop(db);
+    let _ = db;
     tokio::task::yield_now().await;
     Ok(ids.iter().map(|id| (*id, id * one + again.0)).collect())
 }
