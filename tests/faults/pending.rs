@@ -123,7 +123,7 @@ async fn too_many_invalidations_become_one_of_the_whole_namespace() {
     let runs = Calls::new();
     let (proxy, one, two) = pair(&server, 3, &runs).await;
     proxy.down().await;
-    let keys: Vec<Key> = (0..10_001).map(|id| Key::new("other", &id).unwrap()).collect();
+    let keys: Vec<Key> = (0..100_001).map(|id| Key::new("other", &id).unwrap()).collect();
     assert_eq!(one.invalidate_many(&keys).await.unwrap_err().kind(), ErrorKind::Pending);
     assert_eq!(one.stats().l2.pending_invalidations, 1);
     let old = runs.get();

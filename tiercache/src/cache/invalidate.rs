@@ -1,6 +1,7 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
 pub(super) mod batch;
+mod queue;
 mod redo;
 mod tags;
 
@@ -110,7 +111,7 @@ impl Cache {
     }
 
     /// L2 first, then this process. With an L2, in a task of the cache's own: it goes on when the caller goes away.
-    async fn carry_out(&self, removal: Removal) -> Result<()> {
+    pub(super) async fn carry_out(&self, removal: Removal) -> Result<()> {
         let guard = match self.open_l2() {
             Ok(Some(guard)) => guard.clone(),
             Ok(None) => {
@@ -193,7 +194,7 @@ impl Inner {
         Stamps { hash: Arc::clone(&self.stamps_key), fields: fields.into(), tags: Arc::default() }
     }
 
-    fn tell(&self, news: &News) -> Tell {
+    pub(super) fn tell(&self, news: &News) -> Tell {
         Tell { log: self.log.clone(), channel: self.channel.clone(), message: news.encode() }
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
+use super::{Commit, Committed, Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, tag_life};
 use crate::error::Result;
 use crate::time::now;
 
@@ -222,6 +222,17 @@ impl Store for Memory {
             }
             let place = news::log_id(state.append(tell.log, tell.message));
             Ok(Committed { stored: holds, place: Some(place) })
+        })
+    }
+
+    fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
+        Box::pin(async move {
+            let mut state = self.state();
+            for Sent { key, bytes, life, tags } in sent {
+                tags.iter().for_each(|tag| state.keep_tag(tag, life));
+                state.write(&key, bytes, life);
+            }
+            Ok(Some(news::log_id(state.append(tell.log, tell.message))))
         })
     }
 

@@ -1,12 +1,14 @@
 //! L2 in Redis, over one multiplexed connection.
 
 mod connection;
+mod many;
 mod news;
 mod store;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls-rustls")]
 mod tls;
+mod trouble;
 
 use std::fmt;
 use std::time::Duration;

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use redis::{
-    Cmd, ErrorKind as RedisKind, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, ServerErrorKind,
-    Value, cmd, pipe,
-};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value, cmd, pipe};
 
 use super::Redis;
 use super::connection::{Connection, Exchange};
 use super::news::{Bus, LOG_LENGTH};
+use super::trouble::translate;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
+use crate::store::{Commit, Committed, Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted, tag_life};
 
 /// Keys a page of `SCAN` looks at.
 const SCAN_COUNT: usize = 512;
@@ -24,6 +22,7 @@ pub(super) struct Scripts {
     commit: Script,
     extend: Script,
     release: Script,
+    pub(super) write_many: Script,
     pub(super) invalidate: Script,
 }
 
@@ -36,6 +35,7 @@ impl Scripts {
             commit: Script::new(include_str!("commit.lua")),
             extend: Script::new(include_str!("extend.lua")),
             release: Script::new(include_str!("release.lua")),
+            write_many: Script::new(include_str!("write_many.lua")),
             invalidate: Script::new(include_str!("invalidate.lua")),
         }
     }
@@ -66,8 +66,12 @@ impl RedisStore {
         convert(value)
     }
 
-    async fn read(&self, key: &str, stamps: &Stamps) -> Result<Reading> {
+    pub(super) async fn read(&self, key: &str, stamps: &Stamps) -> Result<Reading> {
         read_on(self.connection.begin().await?, key, stamps).await
+    }
+
+    pub(super) async fn many(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        many(self.connection.begin().await?, pipeline).await
     }
 
     async fn stamp(&self, stamps: &Stamps, fresh: &[u64], life: Duration) -> Result<Vec<u64>> {
@@ -174,6 +178,14 @@ impl Store for RedisStore {
         Some(Box::pin(read_on(exchange, key, stamps)))
     }
 
+    fn read_many<'a>(&'a self, wanted: &'a [Wanted]) -> Op<'a, Vec<Result<Reading>>> {
+        Box::pin(self.read_many(wanted))
+    }
+
+    fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
+        Box::pin(self.write_many(sent, tell))
+    }
+
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
         Box::pin(async move { self.script(self.scripts.claim.key(key).arg(lease).arg(millis(life))).await })
     }
@@ -262,12 +274,12 @@ impl Store for RedisStore {
 }
 
 /// `PX` takes at least 1, and so much that the moment it leads to fits an `i64`.
-fn millis(life: Duration) -> u64 {
+pub(super) fn millis(life: Duration) -> u64 {
     u64::try_from(life.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 2)
 }
 
 /// `PTTL` answers -1 for a key without a life, -2 for none: the key lapsed after the `GET`.
-fn remaining_life(pttl: &Value) -> Option<Duration> {
+pub(super) fn remaining_life(pttl: &Value) -> Option<Duration> {
     match pttl {
         Value::Int(-1) => None,
         Value::Int(millis) => Some(Duration::from_millis(u64::try_from(*millis).unwrap_or(0))),
@@ -287,42 +299,10 @@ fn escape(start: &str) -> String {
     escaped
 }
 
-fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
+pub(super) fn convert<T: FromRedisValue>(value: Value) -> Result<T> {
     T::from_redis_value(value).map_err(|error| {
         Error::new(ErrorKind::Protocol, "Redis answered with something else than asked for").with_source(error)
     })
-}
-
-/// Redis's error as ours: what it means to a cache.
-pub(super) fn translate(error: RedisError) -> Error {
-    let kind = match error.kind() {
-        RedisKind::AuthenticationFailed | RedisKind::Server(ServerErrorKind::NoPerm) => ErrorKind::Refused,
-        RedisKind::Server(
-            ServerErrorKind::BusyLoading
-            | ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::ReadOnly
-            | ServerErrorKind::TryAgain,
-        ) => ErrorKind::Overloaded,
-        RedisKind::Io => ErrorKind::Unavailable,
-        _ if error.is_io_error() || error.is_connection_dropped() => ErrorKind::Unavailable,
-        _ => by_code(error.code()),
-    };
-    let text = match error.code() {
-        Some(code) => format!("Redis answered {code}"),
-        None => format!("Redis: {}", error.category()),
-    };
-    Error::new(kind, text).with_source(error)
-}
-
-fn by_code(code: Option<&str>) -> ErrorKind {
-    match code {
-        Some("WRONGTYPE") => ErrorKind::WrongType,
-        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => ErrorKind::Refused,
-        Some("OOM") => ErrorKind::OutOfMemory,
-        Some("BUSY" | "MISCONF" | "LOADING" | "NOREPLICAS") => ErrorKind::Overloaded,
-        _ => ErrorKind::Protocol,
-    }
 }
 
 #[cfg(test)]
