@@ -375,3 +375,52 @@ async fn elements_with_one_address_between_them_do_not_wait_for_each_other() {
     let found = soon(in_memory().await.scope(by_parity(&[1, 2, 3]))).await;
     assert_eq!(found, HashMap::from([(1, User::new(1)), (2, User::new(0)), (3, User::new(1))]));
 }
+
+#[cached(prefix = "post", skip(db), tags("author:{author}"))]
+async fn get_post(id: u64, author: u64, db: &Db) -> u64 {
+    db.ask(&[id]).await;
+    id * 10 + author
+}
+
+#[cached(batch(ids, |id| get_post_entry(*id, *id % 2)))]
+async fn get_posts(ids: Vec<u64>, db: Db) -> BTreeMap<u64, u64> {
+    db.ask(&ids).await;
+    ids.into_iter().map(|id| (id, id * 10 + id % 2)).collect()
+}
+
+#[tokio::test]
+async fn an_element_carries_the_tags_of_its_address() {
+    let ((one, two), db) = (two_instances().await, Db::default());
+    one.scope(get_posts(vec![1, 2, 3], db.clone())).await;
+    assert_eq!(one.scope(get_post(1, 1, &db)).await, 11);
+    two.scope(get_posts(vec![1, 2, 3], db.clone())).await;
+    one.invalidate_tags(["author:1"]).await.unwrap();
+    // In memory, and what memory does not have in L2.
+    one.scope(get_posts(vec![1, 2, 3], db.clone())).await;
+    assert_eq!(db.asked(), [vec![1, 2, 3], vec![1, 3]]);
+    one.invalidate_tags(["author:0"]).await.unwrap();
+    one.clear_l1();
+    one.scope(get_posts(vec![1, 2, 3], db.clone())).await;
+    assert_eq!(db.asked()[2..], [vec![2]]);
+    let hears = || async { two.scope(async { get_post_entry(1, 1).peek().await }).await == Some(11) };
+    eventually(hears, Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+async fn a_tag_invalidated_while_the_body_runs_keeps_its_elements_out_of_both_tiers() {
+    let ((one, two), db) = (two_instances().await, Db::gated());
+    let early = spawn(&one, get_posts(vec![1, 2], db.clone()));
+    db.until(1).await;
+    one.invalidate_tags(["author:1"]).await.unwrap();
+    // Who comes now joins only what no tag concerns.
+    let late = spawn(&one, get_posts(vec![1, 2], db.clone()));
+    db.until(2).await;
+    let peek = |cache: Cache, id| async move { cache.scope(async { get_post_entry(id, id % 2).peek().await }).await };
+    db.gate.as_ref().unwrap().notify_one();
+    soon(early).await.unwrap();
+    assert_eq!((peek(one.clone(), 1).await, peek(one.clone(), 2).await), (None, Some(20)));
+    assert_eq!((peek(two.clone(), 1).await, peek(two.clone(), 2).await), (None, Some(20)));
+    db.gate.as_ref().unwrap().notify_one();
+    assert_eq!(soon(late).await.unwrap().len(), 2);
+    assert_eq!(db.asked(), [vec![1, 2], vec![1]]);
+}
