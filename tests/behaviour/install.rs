@@ -16,6 +16,7 @@ async fn a_function_runs_uncached_until_a_cache_is_installed_once() {
     assert_eq!(outcome.unwrap().source(), Source::Bypass);
     assert_eq!(plain_entry(1).key().unwrap_err().kind(), ErrorKind::NotInstalled);
     assert_eq!(plain_entry(1).invalidate().await.unwrap_err().kind(), ErrorKind::NotInstalled);
+    assert_eq!(plain_entry(1).begin_write().await.unwrap_err().kind(), ErrorKind::NotInstalled);
     assert_eq!(plain_entry(1).peek().await, None);
 
     let cache = in_memory().await;

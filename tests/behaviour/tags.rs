@@ -149,7 +149,7 @@ async fn those_who_come_after_a_tags_invalidation_share_one_load() {
 entry! {
     /// Where a user is.
     fn user_entry(id: u64, team: &str) -> User;
-    prefix = "user", tags("team:{team}", format!("user:{}", id))
+    prefix = "user", tags("team:{team}", format!("user:{id}"))
 }
 
 #[cached(at = user_entry(id, team), skip(runs))]

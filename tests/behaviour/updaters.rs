@@ -106,11 +106,11 @@ async fn the_other_instance_reads_the_new_value_without_a_run_of_the_body() {
 
 #[tokio::test]
 async fn an_error_changes_nothing_and_gives_the_key_back() {
-    let runs = Calls::new();
     #[updates(user_entry(1))]
     async fn fail() -> Result<User, String> {
         Err("full".to_owned())
     }
+    let runs = Calls::new();
     for cache in caches().await.0 {
         cache
             .scope(async {
@@ -265,7 +265,6 @@ async fn without_a_cache_only_the_body_runs() {
     let runs = Calls::new();
     assert_eq!(write(&runs).await, Ok(named("new")));
     assert_eq!(runs.get(), 1);
-    assert_eq!(user_entry(1).begin_write().await.unwrap_err().kind(), ErrorKind::NotInstalled);
 }
 
 // Contexts.

@@ -190,7 +190,7 @@ impl Guard {
 
     /// See [`Store::touch`].
     pub(crate) async fn touch(&self, stamps: Stamps) -> Result<()> {
-        self.run(move |store| async move { store.touch(&stamps).await }).await
+        self.run_aside(move |store| async move { store.touch(&stamps).await }).await
     }
 
     /// See [`Store::groups`].
@@ -243,7 +243,7 @@ impl Guard {
 
     /// See [`Shared::publish`].
     pub(crate) async fn publish(&self, channel: Arc<str>, message: Vec<u8>) -> Result<()> {
-        self.run(move |store| async move { shared(&*store)?.publish(&channel, message).await }).await
+        self.run_aside(move |store| async move { shared(&*store)?.publish(&channel, message).await }).await
     }
 
     /// See [`Shared::listen`]. Waits first while the breaker is open: the bus has a connection of its own to try.

@@ -67,8 +67,26 @@ impl Guard {
         self.carry_out(within, async move { repeat(times, repeated, move || op(Arc::clone(&inner.store))).await }).await
     }
 
-    /// Runs `op` on the cache's own thread, and notes how it ended.
+    /// Runs what can be done without, as it may be forbidden by itself: its failure says nothing of the rest.
+    pub(super) async fn run_aside<T, F>(&self, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.admit()?;
+        self.counted(self.on_thread(self.inner.limits.deadline, op(Arc::clone(&self.inner.store))).await)
+    }
+
+    /// Runs `op` and notes how it ended.
     async fn carry_out<T>(&self, within: Duration, op: impl Future<Output = Result<T>> + Send + 'static) -> Result<T>
+    where
+        T: Send + 'static,
+    {
+        self.noted(self.on_thread(within, op).await)
+    }
+
+    /// Runs `op` on the cache's own thread.
+    async fn on_thread<T>(&self, within: Duration, op: impl Future<Output = Result<T>> + Send + 'static) -> Result<T>
     where
         T: Send + 'static,
     {
@@ -77,13 +95,16 @@ impl Guard {
             .inner
             .io
             .spawn(async move { tokio::time::timeout(within, op).await.unwrap_or_else(|_| Err(late(deadline))) });
-        let result = task.await.unwrap_or_else(|_| Err(closed()));
-        self.noted(result)
+        task.await.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Counts a failure, and lets the breaker judge.
     pub(super) fn noted<T>(&self, result: Result<T>) -> Result<T> {
         self.inner.breaker.note(&result);
+        self.counted(result)
+    }
+
+    fn counted<T>(&self, result: Result<T>) -> Result<T> {
         if let Err(error) = &result {
             self.inner.errors.count(error.kind());
             tracing::debug!(error = %error, "L2 operation failed");

@@ -186,8 +186,7 @@ impl Store for EmbeddedStore {
     }
 
     fn commit(&self, commit: Commit) -> Op<'_, Committed> {
-        let Commit { key, expected, bytes, life, tags, tell: _ } = commit;
-        op!(self, Request::Commit { key, expected, bytes, life, tags }, Response::Held(stored) => Committed { stored, place: None })
+        op!(self, Request::Commit(commit), Response::Held(stored) => Committed { stored, place: None })
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {

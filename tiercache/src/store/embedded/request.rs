@@ -1,6 +1,5 @@
 //! What the worker is asked, and how each request is done inside a transaction.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use redb::{Error as Trouble, ReadableTable};
@@ -9,7 +8,7 @@ use super::cursors::Cursors;
 use super::leases::Leases;
 use super::tables::{Entry, Group, Tables, View, weight};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Page, Reading, Stamps};
+use crate::store::{Commit, Page, Reading, Stamps};
 
 /// A request that needs the file.
 #[derive(Debug)]
@@ -17,7 +16,7 @@ pub(super) enum Request {
     Read { key: String, stamps: Stamps },
     Claim { key: String, lease: Vec<u8>, life: Duration },
     Swap { key: String, expected: Vec<u8>, bytes: Vec<u8>, life: Duration, tags: Vec<String> },
-    Commit { key: Arc<str>, expected: Option<Arc<[u8]>>, bytes: Vec<u8>, life: Duration, tags: Arc<[String]> },
+    Commit(Commit),
     Extend { key: String, expected: Vec<u8>, life: Duration },
     Release { key: String, expected: Vec<u8> },
     Remove { keys: Vec<String> },
@@ -53,7 +52,7 @@ impl Request {
     /// How many bytes it carries, about.
     pub(super) fn weight(&self) -> u64 {
         match self {
-            Self::Commit { key, bytes, .. } => weight(key, bytes),
+            Self::Commit(commit) => weight(&commit.key, &commit.bytes),
             Self::Swap { key, bytes, .. } => weight(key, bytes),
             Self::Remove { keys } => keys.iter().map(|key| weight(key, &[])).sum(),
             Self::Stamp { stamps, .. } | Self::Unstamp { stamps } => {
@@ -106,25 +105,10 @@ pub(super) fn change(
         Request::Swap { key, bytes, .. } if weight(key, bytes) > max => {
             return refuse(tables, leases, key, bytes, max, now);
         }
-        Request::Commit { key, bytes, .. } if weight(key, bytes) > max => {
+        Request::Commit(Commit { key, bytes, .. }) if weight(key, bytes) > max => {
             return refuse(tables, leases, key, bytes, max, now);
         }
-        Request::Commit { key, expected, bytes, life, tags } => {
-            let held = match expected {
-                None => true,
-                Some(expected) => in_place(tables, leases, key, now)?.is_some_and(|found| found.starts_with(expected)),
-            };
-            leases.remove(key);
-            if held {
-                for tag in &**tags {
-                    tables.keep_tag(tag, *life, now)?;
-                }
-                tables.write(key, bytes, *life, now)?;
-            } else {
-                tables.remove(key, now)?;
-            }
-            return Ok(Ok(Response::Held(held)));
-        }
+        Request::Commit(commit) => return Ok(Ok(Response::Held(put(tables, leases, commit, now)?))),
         Request::Claim { key, lease, life } => {
             let found = in_place(tables, leases, key, now)?;
             if found.is_none() {
@@ -169,6 +153,25 @@ fn refuse(
     leases.remove(key);
     tables.remove(key, now)?;
     Ok(Err(too_large(bytes.len(), max)))
+}
+
+/// Says whether the bytes are in the place now.
+fn put(tables: &mut Tables<'_>, leases: &mut Leases, commit: &Commit, now: u64) -> Result<bool, Trouble> {
+    let Commit { key, expected, bytes, life, tags, tell: _ } = commit;
+    let held = match expected {
+        None => true,
+        Some(expected) => in_place(tables, leases, key, now)?.is_some_and(|found| found.starts_with(expected)),
+    };
+    leases.remove(key);
+    if held {
+        for tag in &**tags {
+            tables.keep_tag(tag, *life, now)?;
+        }
+        tables.write(key, bytes, *life, now)?;
+    } else {
+        tables.remove(key, now)?;
+    }
+    Ok(held)
 }
 
 /// The lease or the value of `key`.

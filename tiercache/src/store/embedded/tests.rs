@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::store::conformance::{Write as _, conformance};
-use crate::store::{Found, Stamps};
+use crate::store::{Found, Tell};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -71,7 +71,9 @@ fn group() -> Stamps {
 }
 
 fn write(key: impl Into<String>, length: usize, life: Duration) -> Request {
-    Request::Commit { key: key.into().into(), expected: None, bytes: vec![7; length], life, tags: Arc::default() }
+    let tell = Tell { log: String::new(), channel: String::new(), message: Vec::new() };
+    let (key, bytes, tags) = (key.into().into(), vec![7; length], Arc::default());
+    Request::Commit(Commit { key, expected: None, bytes, life, tags, tell })
 }
 
 fn remove(key: &str) -> Request {
