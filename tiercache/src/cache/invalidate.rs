@@ -1,6 +1,7 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
 pub(super) mod batch;
+mod local;
 mod queue;
 mod redo;
 mod tags;
@@ -19,6 +20,8 @@ use crate::time::Proof;
 
 use super::region::Region;
 use super::{Cache, Inner};
+
+pub(super) use local::Local;
 
 /// Keys that one round trip removes at most: Redis does nothing else meanwhile.
 pub(super) const AT_ONCE: usize = 1_000;
@@ -275,28 +278,4 @@ impl Heed for Inner {
 fn not_told(error: Error) -> Error {
     let text = format!("this process has forgotten the value, but L2 may still hold it: {error}");
     Error::new(error.kind(), text).with_source(error)
-}
-
-/// This process's part of an invalidation: done when dropped, so that it is done also when the caller goes away while L2 is asked.
-pub(super) struct Local<F: FnOnce()> {
-    run: Option<F>,
-}
-
-impl<F: FnOnce()> Local<F> {
-    pub(super) fn when_dropped(run: F) -> Self {
-        Self { run: Some(run) }
-    }
-
-    /// There is no need for it.
-    pub(super) fn cancel(mut self) {
-        self.run = None;
-    }
-}
-
-impl<F: FnOnce()> Drop for Local<F> {
-    fn drop(&mut self) {
-        if let Some(run) = self.run.take() {
-            run();
-        }
-    }
 }

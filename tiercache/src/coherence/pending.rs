@@ -199,11 +199,16 @@ mod tests {
     fn what_is_invalidated_again_while_l2_is_told_stays() {
         let pending = Pending::new();
         add(&pending, 1);
+        let tell = |batches: Vec<_>| {
+            for batch in &batches {
+                pending.told(batch);
+            }
+        };
         let batches = pending.batches(9);
         add(&pending, 1);
-        batches.iter().for_each(|batch| pending.told(batch));
+        tell(batches);
         assert!(concerned(&pending, 1));
-        pending.batches(9).iter().for_each(|batch| pending.told(batch));
+        tell(pending.batches(9));
         assert!(pending.is_empty());
         assert_eq!(pending.len(), 0);
     }

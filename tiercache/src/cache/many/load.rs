@@ -198,16 +198,7 @@ where
     let places: Vec<usize> = runs.iter().map(|run| run.at).collect();
     let (leads, rights): (Vec<_>, Vec<_>) = runs.into_iter().map(|run| (run.lead, (run.begun, run.fill))).unzip();
     let load = async {
-        let place = match places.first() {
-            Some(first) => requests[*first].cache.place_of_load().await,
-            None => None,
-        };
-        // From here on, as in a load of one.
-        let (values, load_time) = timed(inside(Proof::now(), pin!(body(places.clone()))), beside).await;
-        drop(place);
-        for at in &places {
-            requests[*at].region.counters.time(Timed::Load, load_time);
-        }
+        let (values, load_time) = called(requests, &places, body(places.clone()), beside).await;
         let values = values?;
         let kept = places.iter().zip(&values).zip(rights).map(|((at, value), (begun, fill))| {
             let fresh = Fresh { value: value.as_ref(), load_time, fill, begun };
@@ -237,6 +228,24 @@ where
             Err(error)
         }
     }
+}
+
+/// What `body` gives, in one place among the loads that may run at once, and how long it took.
+async fn called<F: Future>(
+    requests: &[Request],
+    places: &[usize],
+    body: F,
+    beside: impl FnMut(&mut Context<'_>),
+) -> (F::Output, Duration) {
+    let Some(first) = places.first() else { return timed(body, beside).await };
+    let place = requests[*first].cache.place_of_load().await;
+    // From here on, as in a load of one.
+    let (output, load_time) = timed(inside(Proof::now(), pin!(body)), beside).await;
+    drop(place);
+    for at in places {
+        requests[*at].region.counters.time(Timed::Load, load_time);
+    }
+    (output, load_time)
 }
 
 fn end(lead: Led, shared: Option<Shared>) {

@@ -7,7 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client};
 use tokio::sync::watch;
 
-use super::trouble::translate;
+use super::errors::translate;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a connection may leave everything unanswered before it is replaced: a half-open one never says so.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use redis::{Value, pipe};
 
+use super::errors::translate;
 use super::news::LOG_LENGTH;
 use super::store::{RedisStore, convert, millis, remaining_life};
-use super::trouble::translate;
 use crate::error::Result;
 use crate::store::{Found, Reading, Sent, Stamps, Tell, Wanted, tag_life};
 

@@ -1,14 +1,15 @@
 //! L2 in Redis, over one multiplexed connection.
 
 mod connection;
+mod errors;
 mod many;
 mod news;
+mod scripts;
 mod store;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls-rustls")]
 mod tls;
-mod trouble;
 
 use std::fmt;
 use std::time::Duration;

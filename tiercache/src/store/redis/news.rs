@@ -8,8 +8,8 @@ use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, 
 use tokio::sync::Notify;
 
 use super::Redis;
+use super::errors::translate;
 use super::store::RedisStore;
-use super::trouble::translate;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Hear, Joined, Op, Shared, Stamps, Tell};
 

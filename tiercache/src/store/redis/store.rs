@@ -2,44 +2,18 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value, cmd, pipe};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, ScriptInvocation, Value, cmd, pipe};
 
 use super::Redis;
 use super::connection::{Connection, Exchange};
+use super::errors::translate;
 use super::news::{Bus, LOG_LENGTH};
-use super::trouble::translate;
+use super::scripts::Scripts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Commit, Committed, Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted, tag_life};
 
 /// Keys a page of `SCAN` looks at.
 const SCAN_COUNT: usize = 512;
-
-/// Scripts go by their hash; a server that does not know one is sent it.
-pub(super) struct Scripts {
-    stamp: Script,
-    claim: Script,
-    swap: Script,
-    commit: Script,
-    extend: Script,
-    release: Script,
-    pub(super) write_many: Script,
-    pub(super) invalidate: Script,
-}
-
-impl Scripts {
-    fn new() -> Self {
-        Self {
-            stamp: Script::new(include_str!("stamp.lua")),
-            claim: Script::new(include_str!("claim.lua")),
-            swap: Script::new(include_str!("swap.lua")),
-            commit: Script::new(include_str!("commit.lua")),
-            extend: Script::new(include_str!("extend.lua")),
-            release: Script::new(include_str!("release.lua")),
-            write_many: Script::new(include_str!("write_many.lua")),
-            invalidate: Script::new(include_str!("invalidate.lua")),
-        }
-    }
-}
 
 pub(crate) struct RedisStore {
     connection: Connection,
