@@ -1,5 +1,6 @@
 //! `max_loads` bounds the bodies that run at once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -59,4 +60,23 @@ async fn a_caller_that_goes_away_leaves_its_place() {
 async fn a_body_inside_another_one_needs_no_place() {
     let cache = limited(1).await;
     assert_eq!(cache.scope(outer(1)).await, 1_002);
+}
+
+#[tokio::test]
+async fn a_batch_takes_the_place_of_one_body() {
+    #[cached(batch(ids, |id| slow_entry(*id)))]
+    async fn slow_all(ids: &[u64], runs: &Calls, gate: &Semaphore) -> HashMap<u64, u64> {
+        runs.hit();
+        gate.acquire().await.expect("never closed").forget();
+        ids.iter().map(|id| (*id, *id)).collect()
+    }
+    let (cache, runs, gate) = (limited(1).await, Calls::new(), Semaphore::new(0));
+    let mut single = std::pin::pin!(cache.scope(slow(9, &runs, &gate)));
+    assert!(futures_util::poll!(single.as_mut()).is_pending());
+    let mut batch = std::pin::pin!(cache.scope(slow_all(&[1, 2, 3], &runs, &gate)));
+    assert!(futures_util::poll!(batch.as_mut()).is_pending());
+    assert_eq!(runs.get(), 1, "there is no place left");
+    gate.add_permits(2);
+    assert_eq!(single.await, 9);
+    assert_eq!((batch.await.len(), runs.get()), (3, 2));
 }

@@ -1,5 +1,6 @@
 //! What a user sees of a cached function.
 
+mod batch;
 mod calls;
 mod configuration;
 mod contexts;
@@ -11,8 +12,10 @@ mod identity;
 mod install;
 mod invalidation;
 mod loads;
+mod many;
 mod named;
 mod policy;
+mod queued;
 mod races;
 mod statistics;
 mod tags;

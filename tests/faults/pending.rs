@@ -1,5 +1,6 @@
 //! An invalidation that cannot reach Redis is not forgotten: it is told first of all when Redis answers again.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tiercache::{Cache, CallExt, ErrorKind, Key, Source, cached};
@@ -96,8 +97,28 @@ async fn an_invalidation_that_was_only_late_is_told_again_at_once() {
     eventually(async || source(&two, 1, &runs).await.0 > old, Duration::from_secs(5)).await;
 }
 
+/// One run for all that is missing.
+#[cached(batch(ids, |id| version_entry(*id)))]
+async fn versions(ids: &[u64], runs: &Calls) -> HashMap<u64, usize> {
+    let run = runs.hit();
+    ids.iter().map(|id| (*id, run)).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_pending_is_not_read_from_l2_while_other_keys_are() {
+    not_read_while_pending(async |cache| cache.scope(async { version_entry(1).invalidate().await }).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_queued_is_not_read_from_l2_while_other_keys_are() {
+    let queue = async |cache: &Cache| {
+        cache.scope(async { version_entry(1).queue_invalidation() }).await?;
+        cache.flush_invalidations().await
+    };
+    not_read_while_pending(queue).await;
+}
+
+async fn not_read_while_pending(how: impl AsyncFn(&Cache) -> tiercache::Result<()>) {
     let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let runs = Calls::new();
@@ -105,13 +126,17 @@ async fn what_is_pending_is_not_read_from_l2_while_other_keys_are() {
     // The log is what it cannot be told by: everything else works.
     let mut connection = server.connection().await;
     redis::cmd("SET").arg("tiercache:@log").arg("no stream").exec_async(&mut connection).await.unwrap();
-    let error = one.scope(async { version_entry(1).invalidate().await }).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Pending);
+    assert_eq!(how(&one).await.unwrap_err().kind(), ErrorKind::Pending);
     let newer = source(&one, 1, &runs).await;
     assert_eq!(newer, (runs.get(), Source::Loader));
     one.clear_l1();
     assert_eq!(source(&one, 1, &runs).await.1, Source::Loader, "nothing of it was stored in L2");
     assert_eq!(source(&one, 2, &runs).await.1, Source::L2);
+    one.clear_l1();
+    let both = one.scope(versions(&[1, 2], &runs)).await;
+    assert!(both[&1] == runs.get() && both[&2] < newer.0, "{both:?}: the second was in L2");
+    one.clear_l1();
+    assert_eq!(one.scope(versions(&[1, 2], &runs)).await[&1], both[&1] + 1, "nothing of it was stored there");
     redis::cmd("DEL").arg("tiercache:@log").exec_async(&mut connection).await.unwrap();
     told(&one).await;
 }
@@ -123,7 +148,7 @@ async fn too_many_invalidations_become_one_of_the_whole_namespace() {
     let runs = Calls::new();
     let (proxy, one, two) = pair(&server, 3, &runs).await;
     proxy.down().await;
-    let keys: Vec<Key> = (0..10_001).map(|id| Key::new("other", &id).unwrap()).collect();
+    let keys: Vec<Key> = (0..100_001).map(|id| Key::new("other", &id).unwrap()).collect();
     assert_eq!(one.invalidate_many(&keys).await.unwrap_err().kind(), ErrorKind::Pending);
     assert_eq!(one.stats().l2.pending_invalidations, 1);
     let old = runs.get();

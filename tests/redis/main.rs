@@ -1,11 +1,13 @@
 //! L2 in a real Redis.
 
+mod batch;
 mod bus;
 mod coherence;
 mod fleet;
 mod lease;
 mod other_process;
 mod propagation;
+mod queued;
 mod races;
 mod rollback;
 mod stored_bytes;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::AsyncCommands;
-use tiercache::{BusHealth, Cache, Redis, cached};
+use tiercache::{BusHealth, Cache, Key, Policy, Redis, cached};
 use tiercache_tests::{Calls, RedisServer, eventually};
 
 /// For a machine that is busy with other tests.
@@ -93,6 +93,23 @@ async fn what_no_heartbeat_has_seen_is_redone_by_its_maker() {
     let key = key(&cache, 1).await;
     eventually(|| async { !server.connection().await.exists::<_, bool>(&key).await.unwrap() }, PATIENCE).await;
     assert_ne!(cache.scope(find(1, &runs)).await, old);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_many_writes_have_replaced_does_not_come_back_with_an_old_dump() {
+    let mut server = RedisServer::start().await;
+    let cache = beating(&server, Duration::from_secs(6)).await;
+    let heard = || async { matches!(cache.health().await.bus, BusHealth::Heard { .. }) };
+    eventually(heard, PATIENCE).await;
+    let keys = [1, 2].map(|id| Key::new("many", &id).unwrap());
+    cache.set_many(keys.iter().map(|key| (key, &1_u64)), &Policy::new()).await.unwrap();
+    save(&server).await;
+    cache.set_many(keys.iter().map(|key| (key, &2_u64)), &Policy::new()).await.unwrap();
+    server.kill().await;
+    server.restart().await;
+    let stored = || async { server.connection().await.keys::<_, Vec<String>>("shop:many:*").await.unwrap() };
+    assert_eq!(stored().await.len(), 2, "the older ones");
+    eventually(|| async { stored().await.is_empty() }, PATIENCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! Words to spanned options. One table knows every option; nothing is judged here, only read.
 
+pub(crate) mod batch;
 pub(crate) mod writes;
 
 use core::time::Duration;
@@ -39,6 +40,7 @@ pub(crate) struct Words {
     pub(crate) skip: Option<Word<Vec<Ident>>>,
     pub(crate) cache_if: Option<Word<Expr>>,
     pub(crate) at: Option<Word<Expr>>,
+    pub(crate) batch: Option<Word<batch::Elements>>,
     pub(crate) value: Option<Word<Type>>,
     pub(crate) entry: Option<Word<Expr>>,
     pub(crate) krate: Option<Word<Path>>,
@@ -98,6 +100,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("skip", "skip(db, trace_id)", About::Function, |w, n, i| set_once(&mut w.skip, list(n, i)?)),
     row("cache_if", "cache_if = |user| user.active", About::Function, |w, n, i| set_once(&mut w.cache_if, is(n, i)?)),
     row("at", "at = user_entry(id)", About::Function, |w, n, i| set_once(&mut w.at, is(n, i)?)),
+    row("batch", "batch(ids, get_user_entry)", About::Function, |w, n, i| set_once(&mut w.batch, batch::elements(n, i)?)),
     row("value", "value = User", About::Companion, |w, n, i| set_once(&mut w.value, is(n, i)?)),
     row("entry", "entry = false` or `entry = user_entry", About::Companion, |w, n, i| set_once(&mut w.entry, is(n, i)?)),
     row("crate", "crate = my_crate::tiercache", About::Macro, |w, n, i| set_once(&mut w.krate, is(n, i)?)),
@@ -294,7 +297,8 @@ mod tests {
             quote!(
                 ttl = "5m", l1_ttl = 30, none_ttl = 1, prefix = "user", key = (a, b.0), cache = "prompt", version = 2,
                 id = "x", codec = "json", skip(self, db,), cache_if = |u: &Map<A, B>| u.active, at = user_entry(id),
-                value = Map<A, B>, tags("user:{id}", user.team), entry = false, crate = my::tiercache,
+                value = Map<A, B>, tags("user:{id}", user.team), batch(ids, |id| user_entry(*id)), entry = false,
+                crate = my::tiercache,
             ),
             Place::Function,
         );

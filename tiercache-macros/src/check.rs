@@ -1,5 +1,6 @@
 //! What is refused. Nothing else in this crate may refuse.
 
+pub(crate) mod batch;
 mod key;
 mod options;
 mod signature;
@@ -18,7 +19,8 @@ use crate::paths::Paths;
 
 /// Judges a function and its options: everything that is wrong with them, or what they ask for.
 pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes), Error> {
-    let Words { literals, key, tags, skip, cache_if, at, value, entry, krate, given, faults } = words;
+    // A batch is judged by itself.
+    let Words { literals, key, tags, skip, cache_if, at, batch: _, value, entry, krate, given, faults } = words;
     let mut errors = Errors::default();
     signature::function(function, value.as_ref().map(|word| &word.value), &mut errors);
     options::faults(faults, Place::Function, &mut errors);
@@ -46,8 +48,20 @@ pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes)
 /// Judges an `entry!`.
 pub(crate) fn declared(address: &Address, words: Words) -> Result<(Type, Settings, Key, Vec<Tag>), Error> {
     // The reader has refused the options of functions.
-    let Words { literals, key, tags, skip: _, cache_if: _, at: _, value: _, entry: _, krate: _, given: _, faults } =
-        words;
+    let Words {
+        literals,
+        key,
+        tags,
+        skip: _,
+        cache_if: _,
+        at: _,
+        batch: _,
+        value: _,
+        entry: _,
+        krate: _,
+        given: _,
+        faults,
+    } = words;
     let mut errors = Errors::default();
     signature::address(&address.sig, &address.args, address.output.as_ref(), &mut errors);
     options::faults(faults, Place::Entry, &mut errors);

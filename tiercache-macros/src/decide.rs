@@ -1,5 +1,7 @@
 //! From what the user wrote to the model: which arguments make the key, and which generics tell two functions apart.
 
+pub(crate) mod batch;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::ext::IdentExt as _;

@@ -1,5 +1,6 @@
 //! The wording of every compile error: lower case, no full stop, and what to write instead.
 
+pub(crate) mod batch;
 pub(crate) mod tags;
 pub(crate) mod writes;
 

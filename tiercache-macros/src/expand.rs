@@ -3,6 +3,7 @@
 //! Locals are hygienic (`mixed_site`), so that no argument can be mistaken for one; items are not, and have names that
 //! nobody writes.
 
+pub(crate) mod batch;
 pub(crate) mod writes;
 
 use proc_macro2::{Literal, Span, TokenStream};

@@ -233,6 +233,7 @@ use proc_macro::TokenStream;
 /// }
 /// # fn main() { drop(get_user(1)); }
 /// ```
+#[doc = include_str!("batch.md")]
 #[proc_macro_attribute]
 pub fn cached(options: TokenStream, item: TokenStream) -> TokenStream {
     run::cached(options.into(), &item.into()).into()

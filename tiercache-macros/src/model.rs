@@ -1,5 +1,7 @@
 //! What is to be written: every fact about the expansion, decided before the first token of it.
 
+pub(crate) mod batch;
+
 use core::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};

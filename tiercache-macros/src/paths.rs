@@ -30,6 +30,12 @@ impl Paths {
         quote!(#root::__private::writes)
     }
 
+    /// The part of it that is about batches, imported under [`door`]'s name as well.
+    pub(crate) fn batch(&self) -> TokenStream {
+        let root = &self.root;
+        quote!(#root::__private::batch)
+    }
+
     /// The address type that companions return.
     pub(crate) fn entry(&self) -> TokenStream {
         let root = &self.root;

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 
-use crate::attr::{self, Place};
+use crate::attr::{self, Place, Words};
 use crate::diag::writes::Writer;
 use crate::item::{Address, Function};
 use crate::paths::Paths;
@@ -13,8 +13,20 @@ pub(crate) fn cached(options: TokenStream, item: &TokenStream) -> TokenStream {
     let Ok(function) = syn::parse2::<Function>(item.clone()) else {
         return fallback::cached(item, &check::no_function(item));
     };
-    match check::cached(&function, attr::read(options, Place::Function)) {
+    let words = attr::read(options, Place::Function);
+    if words.batch.is_some() {
+        return batch(function, words, item);
+    }
+    match check::cached(&function, words) {
         Ok((output, wishes)) => expand::cached(&decide::cached(function, output, wishes)),
+        Err(errors) => fallback::cached(item, &errors),
+    }
+}
+
+/// `#[cached(batch(ids, entry))] item`
+fn batch(function: Function, words: Words, item: &TokenStream) -> TokenStream {
+    match check::batch::batch(&function, words) {
+        Ok(plan) => expand::batch::batch(&decide::batch::batch(function, plan)),
         Err(errors) => fallback::cached(item, &errors),
     }
 }

@@ -181,6 +181,21 @@ fn a_function_with_tags() {
 }
 
 #[test]
+fn a_batch() {
+    within(
+        BUDGET + 3,
+        quote!(batch(ids, |id| user_entry(&tenant, *id))),
+        quote! {
+            pub async fn get_users(db: &Db, mut tenant: String, ids: &[u64]) -> Result<HashMap<u64, User>, DbError> {
+                tenant.push('/');
+                query(db, &tenant, ids).await
+            }
+        },
+        &expect_file!["snapshots/batch.rs"],
+    );
+}
+
+#[test]
 fn a_writer() {
     invalidates(
         quote!(get_user_entry(user.id), |renamed| get_name_entry(&renamed.name), prefix("search"), tags("user:{user}")),

@@ -69,6 +69,17 @@ impl<T> Entry<T> {
         place.cache.invalidate_in(&place.region, &place.digest).await
     }
 
+    /// Removes the value from both tiers, soon: see [`Cache::queue_invalidation`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Entry::key`].
+    pub fn queue_invalidation(&self) -> Result<()> {
+        let place = self.place()?;
+        place.cache.queue_in(&place.region, &place.digest);
+        Ok(())
+    }
+
     fn place(&self) -> Result<&Place> {
         self.place.as_ref().map_err(|&text| {
             let kind = if text == NO_KEY { ErrorKind::Encode } else { ErrorKind::NotInstalled };

@@ -33,6 +33,7 @@
 //! - [`Entry`], the typed address of one value: look, set, invalidate; [`Write`], a write that stores its value.
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
 //! - [`Cache::warm`], many calls at startup.
+//! - [`Cache::get_many`], [`Cache::set_many`], and `batch(…)` of [`cached`](macro@cached): many values in few round trips.
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
 //! - [`guide::redis`]: one server, Sentinel or Cluster; TLS, permissions, memory, and what is stored.

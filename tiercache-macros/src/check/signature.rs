@@ -19,6 +19,18 @@ pub(super) fn function(function: &Function, value: Option<&Type>, errors: &mut E
     arguments(&function.args, errors);
 }
 
+/// A function whose elements are cached one by one: it may take anything that can be given again.
+pub(super) fn batch(function: &Function, errors: &mut Errors) {
+    qualifiers(&function.sig, &|token, word| diag::qualified(token, word), errors);
+    if matches!(function.form, Form::Sync) {
+        errors.push(diag::not_async(function.sig.fn_token));
+    }
+    if let Some(output) = &function.output {
+        Impls(&|ty| diag::impl_return(ty), errors).visit_type(output);
+    }
+    arguments(&function.args, errors);
+}
+
 /// A function that writes: it may return anything that has a name, and take anything.
 pub(super) fn writer(function: &Function, attribute: Writer, errors: &mut Errors) {
     qualifiers(&function.sig, &|token, word| writes::qualified(attribute, token, word), errors);

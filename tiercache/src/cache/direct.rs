@@ -136,7 +136,7 @@ impl Cache {
         self.region(&Spec { site: SiteDigest::direct(prefix), prefix, function: None, policy })
     }
 
-    fn request(&self, key: &Key, policy: &Policy) -> Request {
+    pub(super) fn request(&self, key: &Key, policy: &Policy) -> Request {
         let region = self.region_of(key.prefix(), policy);
         let terms = policy.terms(&region.named);
         Request { terms, ..Request::new(self, &region, *key.digest()) }

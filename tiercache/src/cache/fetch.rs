@@ -57,7 +57,7 @@ pub(super) async fn fetch(request: &Request) -> Fetched {
 }
 
 /// What a reading means.
-fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Fetched {
+pub(super) fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Fetched {
     let Reading { found, stamps } = match reading {
         Ok(reading) => reading,
         Err(error) if error.kind() == ErrorKind::WrongType => {

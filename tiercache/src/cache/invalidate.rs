@@ -1,6 +1,8 @@
 //! Invalidation: L2 acknowledged first, then this process, then `Ok`.
 
 pub(super) mod batch;
+mod local;
+mod queue;
 mod redo;
 mod tags;
 
@@ -18,6 +20,8 @@ use crate::time::Proof;
 
 use super::region::Region;
 use super::{Cache, Inner};
+
+pub(super) use local::Local;
 
 /// Keys that one round trip removes at most: Redis does nothing else meanwhile.
 pub(super) const AT_ONCE: usize = 1_000;
@@ -110,7 +114,7 @@ impl Cache {
     }
 
     /// L2 first, then this process. With an L2, in a task of the cache's own: it goes on when the caller goes away.
-    async fn carry_out(&self, removal: Removal) -> Result<()> {
+    pub(super) async fn carry_out(&self, removal: Removal) -> Result<()> {
         let guard = match self.open_l2() {
             Ok(Some(guard)) => guard.clone(),
             Ok(None) => {
@@ -193,7 +197,7 @@ impl Inner {
         Stamps { hash: Arc::clone(&self.stamps_key), fields: fields.into(), tags: Arc::default() }
     }
 
-    fn tell(&self, news: &News) -> Tell {
+    pub(super) fn tell(&self, news: &News) -> Tell {
         Tell { log: self.log.clone(), channel: self.channel.clone(), message: news.encode() }
     }
 
@@ -274,28 +278,4 @@ impl Heed for Inner {
 fn not_told(error: Error) -> Error {
     let text = format!("this process has forgotten the value, but L2 may still hold it: {error}");
     Error::new(error.kind(), text).with_source(error)
-}
-
-/// This process's part of an invalidation: done when dropped, so that it is done also when the caller goes away while L2 is asked.
-pub(super) struct Local<F: FnOnce()> {
-    run: Option<F>,
-}
-
-impl<F: FnOnce()> Local<F> {
-    pub(super) fn when_dropped(run: F) -> Self {
-        Self { run: Some(run) }
-    }
-
-    /// There is no need for it.
-    pub(super) fn cancel(mut self) {
-        self.run = None;
-    }
-}
-
-impl<F: FnOnce()> Drop for Local<F> {
-    fn drop(&mut self) {
-        if let Some(run) = self.run.take() {
-            run();
-        }
-    }
 }

@@ -34,9 +34,15 @@ type Loaded<O> = (O, Source, Option<Shared>);
 
 /// When a caller came to wait for a load, and the last heartbeat before it did.
 #[derive(Clone, Copy)]
-struct Came {
+pub(super) struct Came {
     latest: Proof,
     at: Proof,
+}
+
+impl Came {
+    pub(super) fn now(cache: &Cache) -> Self {
+        Self { latest: cache.judge().latest(), at: Proof::now() }
+    }
 }
 
 impl Cache {
@@ -48,7 +54,7 @@ impl Cache {
 
     /// Whether a load's result may be had by who waited for it: it rests on what was true at its begin, and is judged like memory at
     /// the moment when the waiter `came`.
-    fn may_share(&self, shared: &Shared, came: Came) -> bool {
+    pub(super) fn may_share(&self, shared: &Shared, came: Came) -> bool {
         match shared {
             Shared::Value(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),
             Shared::Error(_) => true,
@@ -56,7 +62,7 @@ impl Cache {
     }
 
     /// The entry of L1, if it may be served while L2 does not answer.
-    fn tolerable(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
+    pub(super) fn tolerable(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
         self.judged(region, digest, Judge::tolerates)
     }
 
@@ -119,7 +125,7 @@ where
     S: Shape,
     F: Future<Output = S::Output>,
 {
-    let came = Came { latest: request.cache.judge().latest(), at: Proof::now() };
+    let came = Came::now(&request.cache);
     let lead = match request.join() {
         Role::Lead(lead) => Some(lead),
         Role::Reentrant => None,

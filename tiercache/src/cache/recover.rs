@@ -14,8 +14,9 @@ use crate::key::Digest;
 use super::Inner;
 use super::invalidate::{AT_ONCE, Removal};
 
-/// What L2 could not be told once, while it answers otherwise, is told again after pauses from the first to the second of these.
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// How long what is queued waits for more to come. What L2 could not be told once, while it answers otherwise, is told again after pauses
+/// from this to the next.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// What `close()` takes at most to tell L2 what is pending.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
@@ -47,13 +48,15 @@ async fn look_after(cache: &Weak<Inner>, guard: &Guard) -> Option<()> {
     }
 }
 
-/// Tells L2, which answers, what it could not be told.
+/// Tells L2, which answers, what is queued and what it could not be told.
 async fn tell_again(cache: &Weak<Inner>, guard: &Guard) -> Option<()> {
     let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
     while !guard.is_open() && !alive(cache)?.pending.is_empty() {
         tokio::time::sleep(pauses.next()).await;
         // If it fails it is tried again; a breaker that opens by it has woken us.
-        let _ = alive(cache)?.tell_pending(guard).await;
+        if alive(cache)?.tell_pending(guard).await.is_ok() {
+            pauses.begin_anew();
+        }
     }
     Some(())
 }
@@ -72,9 +75,9 @@ impl Inner {
         guard.probed(&answer);
     }
 
-    /// Tells L2 all that is pending.
+    /// Tells L2 all that is pending now. What comes meanwhile is for the next time, so that it ends.
     async fn tell_pending(&self, guard: &Guard) -> Result<()> {
-        while let Some(owed) = self.pending.batch(AT_ONCE) {
+        for owed in self.pending.batches(AT_ONCE) {
             let removal = match &owed {
                 Owed::Keys(keys) => Removal::Keys(keys.iter().map(|(key, _)| key.clone()).collect()),
                 Owed::Group(group, _) => group.clone(),
@@ -88,16 +91,31 @@ impl Inner {
     /// Keeps in mind what L2 could not be told of, for the `reason` given. MUST be called before this process forgets: what is loaded from
     /// then on is not to believe L2.
     pub(super) fn owe(&self, guard: &Guard, removal: &Removal, reason: Error) -> Error {
+        self.tell_later(guard, removal);
+        still_owed(reason)
+    }
+
+    /// Keeps in mind what L2 is to be told of. MUST be called before this process forgets, as [`Inner::owe`].
+    pub(super) fn tell_later(&self, guard: &Guard, removal: &Removal) {
         let everything = Removal::Everything;
         match removal {
             Removal::Keys(keys) => self.pending.add_keys(keys.iter().cloned(), &everything),
             group => self.pending.add_group(group.clone(), &everything),
         }
         guard.wake();
-        let text = format!(
-            "this process has forgotten the value, but L2 may still hold it, and will be told as soon as it answers: {reason}"
-        );
-        Error::new(ErrorKind::Pending, text).with_source(reason)
+    }
+
+    /// Tells L2 what is pending, now: in a task of the cache's own, so that it goes on when the caller goes away.
+    ///
+    /// # Errors
+    ///
+    /// `ErrorKind::Pending` if L2 did not answer.
+    pub(super) async fn flush(self: &Arc<Self>, guard: &Guard) -> Result<()> {
+        let (cache, guard) = (Arc::clone(self), guard.clone());
+        let told = self.io.spawn(async move { cache.tell_pending(&guard).await }).await;
+        // A task that is dropped was on the thread of a cache that is gone.
+        let told = told.unwrap_or_else(|_| Err(Error::new(ErrorKind::NotInstalled, "the cache is closed")));
+        told.map_err(still_owed)
     }
 
     /// Whether L2 may still hold what was invalidated here, under this digest, this prefix or one of these tags.
@@ -128,4 +146,11 @@ impl Inner {
             )),
         }
     }
+}
+
+fn still_owed(reason: Error) -> Error {
+    let text = format!(
+        "this process has forgotten the value, but L2 may still hold it, and will be told as soon as it answers: {reason}"
+    );
+    Error::new(ErrorKind::Pending, text).with_source(reason)
 }

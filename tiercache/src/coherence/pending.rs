@@ -1,4 +1,4 @@
-//! What this process has invalidated and L2 does not know yet.
+//! What this process has invalidated and L2 does not know yet: as it does not answer, or as many are to be told at once.
 //!
 //! It is kept until L2 has been told, however long that takes; meanwhile nobody here believes what L2 says of it. The number is bounded: of
 //! too many single things, everything is made.
@@ -12,7 +12,7 @@ use crate::key::Digest;
 use super::news::Removed;
 
 /// Keys that are kept at most.
-const MOST_KEYS: usize = 10_000;
+const MOST_KEYS: usize = 100_000;
 /// Groups that are kept at most: every read is compared with all of them.
 const MOST_GROUPS: usize = 256;
 
@@ -61,6 +61,9 @@ impl<G: Clone + Ord> Pending<G> {
             let serial = queue.next();
             queue.keys.insert(digest, (prefix, serial));
             if queue.keys.len() > MOST_KEYS {
+                tracing::warn!(
+                    "L2 is to be told of more than {MOST_KEYS} invalidations: the whole namespace is invalidated instead"
+                );
                 queue.turn_into(everything);
             }
         }
@@ -88,17 +91,16 @@ impl<G: Clone + Ord> Pending<G> {
         queue.keys.contains_key(digest) || queue.groups.keys().any(covers)
     }
 
-    /// Up to `count` keys, or a group. They stay until they are [told](Pending::told). Groups come first: a whole namespace says it all.
-    pub(crate) fn batch(&self, count: usize) -> Option<Owed<G>> {
+    /// All there is: each group, and up to `count` keys at a time. They stay until they are [told](Pending::told). Groups come first: a
+    /// whole namespace says it all.
+    pub(crate) fn batches(&self, count: usize) -> Vec<Owed<G>> {
         let queue = self.lock();
-        if let Some((group, serial)) = queue.groups.iter().next() {
-            return Some(Owed::Group(group.clone(), *serial));
-        }
-        let keys = queue.keys.iter().take(count);
+        let keys = queue.keys.iter();
         let keys =
             keys.map(|(digest, (prefix, serial))| (Removed { prefix: prefix.clone(), digest: *digest }, *serial));
         let keys: Vec<_> = keys.collect();
-        (!keys.is_empty()).then_some(Owed::Keys(keys))
+        let groups = queue.groups.iter().map(|(group, serial)| Owed::Group(group.clone(), *serial));
+        groups.chain(keys.chunks(count).map(|keys| Owed::Keys(keys.to_vec()))).collect()
     }
 
     /// L2 has been told of these: they are forgotten, but for those that were invalidated once more meanwhile.
@@ -183,25 +185,30 @@ mod tests {
         assert!(pending.len() == MOST_KEYS && !concerned(&pending, MOST_KEYS));
         add(&pending, MOST_KEYS);
         assert!(pending.len() == 1 && concerned(&pending, 0) && concerned(&pending, MOST_KEYS + 1));
-        assert!(matches!(pending.batch(9), Some(Owed::Group(ALL, _))));
+        assert!(matches!(pending.batches(9)[..], [Owed::Group(ALL, _)]));
     }
 
     #[test]
     fn too_many_groups_become_everything() {
         let pending = Pending::new();
         (0..=MOST_GROUPS).for_each(|n| pending.add_group(n, &usize::MAX));
-        assert!(pending.len() == 1 && matches!(pending.batch(9), Some(Owed::Group(usize::MAX, _))));
+        assert!(pending.len() == 1 && matches!(pending.batches(9)[..], [Owed::Group(usize::MAX, _)]));
     }
 
     #[test]
     fn what_is_invalidated_again_while_l2_is_told_stays() {
         let pending = Pending::new();
         add(&pending, 1);
-        let batch = pending.batch(9).unwrap();
+        let tell = |batches: Vec<_>| {
+            for batch in &batches {
+                pending.told(batch);
+            }
+        };
+        let batches = pending.batches(9);
         add(&pending, 1);
-        pending.told(&batch);
+        tell(batches);
         assert!(concerned(&pending, 1));
-        pending.told(&pending.batch(9).unwrap());
+        tell(pending.batches(9));
         assert!(pending.is_empty());
         assert_eq!(pending.len(), 0);
     }
@@ -226,7 +233,7 @@ mod tests {
             let pending = Pending::new();
             // By key or group: the step of its newest invalidation.
             let mut owed = HashMap::<String, usize>::new();
-            let mut telling = None;
+            let (mut begun, mut telling) = (0, Vec::new().into_iter());
             for (at, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Key(n) => {
@@ -241,8 +248,8 @@ mod tests {
                         }
                         owed.insert(group.to_owned(), at);
                     }
-                    Step::Begin => telling = pending.batch(3).map(|batch| (at, batch)),
-                    Step::End => if let Some((begun, batch)) = telling.take() {
+                    Step::Begin => (begun, telling) = (at, pending.batches(3).into_iter()),
+                    Step::End => if let Some(batch) = telling.next() {
                         pending.told(&batch);
                         let names: Vec<String> = match batch {
                             Owed::Keys(keys) => keys.into_iter().map(|(key, _)| key.prefix).collect(),

@@ -39,17 +39,8 @@ impl<K: Hash + Eq + Clone, V: Clone> Lead<K, V> {
     }
 
     /// Runs a part of the load. What it awaits is watched: if it is woken and not polled again, a waiter takes over.
-    pub(crate) async fn drive<F: Future>(&self, mut load: Pin<&mut F>) -> F::Output {
-        // If the lead has been lost, there is nobody to be watched for.
-        let pulse = self.slot.pulse(self.id).unwrap_or_else(|| Arc::new(Pulse::new()));
-        let watch = Arc::new(Watch { pulse, task: Mutex::new(Waker::noop().clone()) });
-        let waker = Waker::from(Arc::clone(&watch));
-        poll_fn(move |cx| {
-            watch.keep(cx.waker());
-            let _inside = Inside::enter(&self.slot, &watch.pulse);
-            load.as_mut().poll(&mut Context::from_waker(&waker))
-        })
-        .await
+    pub(crate) async fn drive<F: Future>(&self, load: Pin<&mut F>) -> F::Output {
+        drive_all([self], load).await
     }
 
     /// Ends the load. Waiters get `value`, or without one each run their own.
@@ -70,9 +61,37 @@ impl<K: Hash + Eq + Clone, V: Clone> Drop for Lead<K, V> {
     }
 }
 
+/// Runs a part of the loads of all these `leads` together, as [`Lead::drive`] runs one of one.
+pub(crate) async fn drive_all<'a, K, V, F>(
+    leads: impl IntoIterator<Item = &'a Lead<K, V>>,
+    mut load: Pin<&mut F>,
+) -> F::Output
+where
+    K: Hash + Eq + Clone + 'a,
+    V: Clone + 'a,
+    F: Future,
+{
+    // Where a lead has been lost, there is nobody to be watched for.
+    let led = leads.into_iter().map(|lead| {
+        let pulse = lead.slot.pulse(lead.id).unwrap_or_else(|| Arc::new(Pulse::new()));
+        (Arc::as_ptr(&lead.slot).addr(), pulse)
+    });
+    let watch = Arc::new(Watch { led: led.collect(), task: Mutex::new(Waker::noop().clone()) });
+    let waker = Waker::from(Arc::clone(&watch));
+    poll_fn(move |cx| {
+        watch.keep(cx.waker());
+        let _inside = Inside::enter(&watch.led);
+        load.as_mut().poll(&mut Context::from_waker(&waker))
+    })
+    .await
+}
+
+/// A slot by its address, and its leader's sign of life.
+type Led = (usize, Arc<Pulse>);
+
 /// The waker that a leader's load sees: notes that it was woken, and wakes the task.
 struct Watch {
-    pulse: Arc<Pulse>,
+    led: Vec<Led>,
     task: Mutex<Waker>,
 }
 
@@ -95,28 +114,38 @@ impl Wake for Watch {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.pulse.wake();
+        for (_, pulse) in &self.led {
+            pulse.wake();
+        }
         let task = lock(&self.task).clone();
         task.wake();
     }
 }
 
-/// This thread polls a slot's load, until dropped.
+/// This thread polls the load of these slots, until dropped.
 struct Inside<'a> {
-    pulse: &'a Pulse,
+    led: &'a [Led],
 }
 
 impl<'a> Inside<'a> {
-    fn enter<V>(slot: &Arc<Slot<V>>, pulse: &'a Pulse) -> Self {
-        STACK.with(|stack| stack.borrow_mut().push(Arc::as_ptr(slot).addr()));
-        pulse.begin_poll();
-        Self { pulse }
+    fn enter(led: &'a [Led]) -> Self {
+        STACK.with(|stack| stack.borrow_mut().extend(led.iter().map(|(address, _)| *address)));
+        for (_, pulse) in led {
+            pulse.begin_poll();
+        }
+        Self { led }
     }
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.pulse.end_poll();
-        STACK.with(|stack| stack.borrow_mut().pop());
+        for (_, pulse) in self.led {
+            pulse.end_poll();
+        }
+        STACK.with(|stack| {
+            let mut stack = stack.borrow_mut();
+            let outer = stack.len() - self.led.len();
+            stack.truncate(outer);
+        });
     }
 }

@@ -21,7 +21,7 @@ use std::sync::{Arc, Weak};
 
 use crate::sync::{Mutex, MutexGuard};
 
-pub(crate) use lead::Lead;
+pub(crate) use lead::{Lead, drive_all};
 pub(crate) use wait::{Turn, Wait};
 
 use slot::Slot;

@@ -37,7 +37,7 @@ use repeat::may_pass;
 use run::late;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Commit, Committed, Hear, Joined, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::store::{Commit, Committed, Hear, Joined, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted};
 use crate::time::now;
 
 /// L2, guarded. Cheap to clone.
@@ -116,6 +116,20 @@ impl Guard {
     /// out, and the next one would find its own value in the place.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed> {
         self.run_write(move |store| async move { store.commit(commit).await }).await
+    }
+
+    /// See [`Store::read_many`].
+    pub(crate) async fn read_many(&self, wanted: Arc<[Wanted]>) -> Result<Vec<Result<Reading>>> {
+        self.run_twice(move |store| {
+            let wanted = Arc::clone(&wanted);
+            async move { store.read_many(&wanted).await }
+        })
+        .await
+    }
+
+    /// See [`Store::write_many`]. Once begun it goes on, also when the caller is dropped. Not repeated: as [`Guard::commit`].
+    pub(crate) async fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Result<Option<String>> {
+        self.run_write(move |store| async move { store.write_many(sent, tell).await }).await
     }
 
     /// See [`Store::claim`]. What `then` makes of the answer is dropped if the caller is gone by then.

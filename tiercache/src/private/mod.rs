@@ -1,5 +1,6 @@
 //! The macros' only door. Not for people: it changes with the macros, which are pinned to this very version.
 
+pub mod batch;
 mod lookup;
 mod site;
 pub mod writes;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Commit, Op, Page, Stamps, Store, Tell, tag_life};
+use super::{Commit, Op, Page, Sent, Stamps, Store, Tell, Wanted, tag_life};
 use crate::error::Result;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -28,6 +28,8 @@ pub(crate) async fn conformance(store: &dyn Store) {
     a_swap_replaces_only_what_is_expected(store, &at).await;
     a_commit_replaces_what_is_expected_and_removes_anything_else(store, &at).await;
     what_is_committed_is_told_where_there_is_somebody(store, &at).await;
+    many_are_read_as_each_by_itself(store, &at).await;
+    many_are_written_as_each_by_itself(store, &at).await;
     scan_finds_every_key_under_its_start_and_no_other(store, &at).await;
     scan_finds_the_keys_that_stay_while_others_come_and_go(store, &at).await;
 }
@@ -325,4 +327,59 @@ async fn what_is_committed_is_told_where_there_is_somebody(store: &dyn Store, at
         assert_eq!(self::stored(store, commit).await.expect("commit"), stored);
         assert_eq!(entries().await, told, "{expected:?}");
     }
+}
+
+async fn many_are_read_as_each_by_itself(store: &dyn Store, at: &str) {
+    let (here, other, gone) = (format!("{at}:many:here"), format!("{at}:many:other"), format!("{at}:many:gone"));
+    let hash = format!("{at}:many-groups");
+    let tag = format!("{at}:many-tag");
+    let all = Stamps { tags: names(&[&tag]).into(), ..fields(&hash, &["a", "b"]) };
+    store.stamp(&all, &[1, 2, 3], LONG).await.expect("stamp");
+    store.write(&here, vec![0, 255], LONG).await.expect("write");
+    store.write(&other, vec![], LONG * 10).await.expect("write");
+    let wanted = |key: &str, of: &[&str]| Wanted { key: key.into(), stamps: fields(&hash, of) };
+    let tagged = Wanted { key: here.as_str().into(), stamps: all.clone() };
+    let wanted = [wanted(&other, &["b", "c"]), wanted(&gone, &["a"]), tagged, wanted(&other, &[])];
+    let readings = store.read_many(&wanted).await.expect("read many");
+    let readings: Vec<_> = readings.into_iter().map(|reading| reading.expect("no foreign type")).collect();
+    let bytes = readings.iter().map(|reading| reading.found.as_ref().map(|found| found.bytes.clone()));
+    assert_eq!(bytes.collect::<Vec<_>>(), [Some(vec![]), None, Some(vec![0, 255]), Some(vec![])]);
+    let stamps: Vec<_> = readings.iter().map(|reading| reading.stamps.clone()).collect();
+    assert_eq!(stamps, [vec![Some(2), None], vec![Some(1)], vec![Some(1), Some(2), Some(3)], vec![]]);
+    let left = readings[2].found.as_ref().and_then(|found| found.remaining).expect("a life");
+    assert!(left <= LONG && left > LONG / 2, "{left:?} of {LONG:?} left");
+    assert!(store.read_many(&[]).await.expect("read nothing").is_empty());
+    store.remove(&[here, other]).await.expect("remove");
+    store.unstamp(&all).await.expect("unstamp");
+}
+
+async fn many_are_written_as_each_by_itself(store: &dyn Store, at: &str) {
+    let keys: Vec<String> = (0..20).map(|i| format!("{at}:written:{i}")).collect();
+    let log = format!("{at}:written-log");
+    let tell = Tell { log: log.clone(), channel: format!("{at}:written-bus"), message: b"news".to_vec() };
+    store.write(&keys[3], b"old and longer".to_vec(), LONG * 10).await.expect("write");
+    let tag = format!("{at}:written-tag");
+    let stamps = Stamps { tags: names(&[&tag]).into(), ..none() };
+    store.stamp(&stamps, &[7], LONG / 4).await.expect("stamp");
+    let sent = keys.iter().zip(0..).map(|(key, i)| Sent {
+        key: key.as_str().into(),
+        bytes: vec![i; 3],
+        life: LONG,
+        tags: if i == 3 { Arc::clone(&stamps.tags) } else { Arc::default() },
+    });
+    let place = store.write_many(sent.collect(), tell).await.expect("write many");
+    for (key, i) in keys.iter().zip(0..) {
+        let found = store.read(key, &none()).await.expect("read").found.expect("the value just written");
+        assert_eq!(found.bytes, [i; 3]);
+        assert!(found.remaining.is_some_and(|left| left <= LONG && left > LONG / 2), "{key}");
+    }
+    assert_eq!(place.is_some(), store.shared().is_some());
+    if let Some(shared) = store.shared() {
+        let told = shared.read_log(&log, "0", 10).await.expect("read the log");
+        assert_eq!(told, [(place.expect("a place"), b"news".to_vec())]);
+    }
+    let left = store.read(&tag, &none()).await.expect("read").found.and_then(|tag| tag.remaining);
+    assert!(left > Some(LONG) && left <= Some(tag_life(LONG)), "{left:?} left of the tag of one");
+    store.remove(&keys).await.expect("remove");
+    store.unstamp(&stamps).await.expect("unstamp");
 }

@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{join_all, try_join_all};
+
 use crate::error::Result;
 
 #[cfg(test)]
@@ -39,6 +41,23 @@ pub(crate) struct Reading {
     pub(crate) stamps: Vec<Option<u64>>,
 }
 
+/// One read of many.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) key: Arc<str>,
+    pub(crate) stamps: Stamps,
+}
+
+/// One write of many.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) key: Arc<str>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) life: Duration,
+    /// As in [`Commit`].
+    pub(crate) tags: Arc<[String]>,
+}
+
 /// One page of a scan.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
@@ -48,7 +67,7 @@ pub(crate) struct Page {
 }
 
 /// Where the stamps of some groups are. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Stamps {
     /// The hash of the namespace and its prefixes.
     pub(crate) hash: Arc<str>,
@@ -72,7 +91,7 @@ pub(crate) fn tag_life(life: Duration) -> Duration {
 }
 
 /// What the other instances are told, and where.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tell {
     pub(crate) log: String,
     pub(crate) channel: String,
@@ -117,6 +136,13 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// begin like that now.
     fn read_here<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Option<Op<'a, Reading>>;
 
+    /// As [`Store::read`] for each of `wanted`, in their order: in one round trip, where there are any. Their stamps are in one hash.
+    fn read_many<'a>(&'a self, wanted: &'a [Wanted]) -> Op<'a, Vec<Result<Reading>>> {
+        let reads = wanted.iter().map(|one| self.read(&one.key, &one.stamps));
+        let reads = join_all(reads.collect::<Vec<_>>());
+        Box::pin(async move { Ok(reads.await) })
+    }
+
     /// Puts `lease` under `key` for `life` if nothing is there. Answers what was: `None` means that the lease is there now.
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>>;
 
@@ -134,6 +160,16 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Replaces what is under the key, of whatever type, if it is what is expected; else removes it. In the same step, and either
     /// way, tells the other instances, if the store has any. An error may leave what was.
     fn commit(&self, commit: Commit) -> Op<'_, Committed>;
+
+    /// Puts each of `sent`, whose keys differ, in the place of anything, as [`Store::commit`] does, and tells all of it where there are
+    /// other instances. Answers the place in the log. In one round trip, where there are any.
+    fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
+        let commits = sent.into_iter().map(move |Sent { key, bytes, life, tags }| {
+            self.commit(Commit { key, expected: None, bytes, life, tags, tell: tell.clone() })
+        });
+        let commits = try_join_all(commits.collect::<Vec<_>>());
+        Box::pin(async move { Ok(commits.await?.pop().and_then(|last| last.place)) })
+    }
 
     /// Gives what is under `key` a new `life` if it begins with `expected`. Says whether it did.
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool>;

@@ -4,7 +4,9 @@
 mod cluster;
 mod connection;
 mod errors;
+mod many;
 mod news;
+mod scripts;
 #[cfg(feature = "sentinel")]
 mod sentinel;
 mod server;

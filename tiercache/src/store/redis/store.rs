@@ -2,42 +2,18 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation, Value, cmd, pipe};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, ScriptInvocation, Value, cmd, pipe};
 
 use super::connection::{Connection, Exchange};
 use super::errors::translate;
 use super::news::{Bus, LOG_LENGTH};
+use super::scripts::Scripts;
 use super::server::Server;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
+use crate::store::{Commit, Committed, Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted, tag_life};
 
 /// Keys a page of `SCAN` looks at.
 pub(super) const SCAN_COUNT: usize = 512;
-
-/// Scripts go by their hash; a server that does not know one is sent it.
-pub(super) struct Scripts {
-    stamp: Script,
-    claim: Script,
-    swap: Script,
-    commit: Script,
-    extend: Script,
-    release: Script,
-    pub(super) invalidate: Script,
-}
-
-impl Scripts {
-    fn new() -> Self {
-        Self {
-            stamp: Script::new(include_str!("stamp.lua")),
-            claim: Script::new(include_str!("claim.lua")),
-            swap: Script::new(include_str!("swap.lua")),
-            commit: Script::new(include_str!("commit.lua")),
-            extend: Script::new(include_str!("extend.lua")),
-            release: Script::new(include_str!("release.lua")),
-            invalidate: Script::new(include_str!("invalidate.lua")),
-        }
-    }
-}
 
 pub(super) struct RedisStore {
     connection: Connection,
@@ -62,8 +38,12 @@ impl RedisStore {
         convert(result.map_err(translate)?)
     }
 
-    async fn read(&self, key: &str, stamps: &Stamps) -> Result<Reading> {
+    pub(super) async fn read(&self, key: &str, stamps: &Stamps) -> Result<Reading> {
         read_on(self.connection.begin().await?, key, stamps).await
+    }
+
+    pub(super) async fn many(&self, pipeline: &Pipeline) -> Result<Vec<Value>> {
+        many(self.connection.begin().await?, pipeline).await
     }
 
     async fn stamp(&self, stamps: &Stamps, fresh: &[u64], life: Duration) -> Result<Vec<u64>> {
@@ -168,6 +148,14 @@ impl Store for RedisStore {
     fn read_here<'a>(&'a self, key: &'a str, stamps: &'a Stamps) -> Option<Op<'a, Reading>> {
         let exchange = self.connection.begin_now()?;
         Some(Box::pin(read_on(exchange, key, stamps)))
+    }
+
+    fn read_many<'a>(&'a self, wanted: &'a [Wanted]) -> Op<'a, Vec<Result<Reading>>> {
+        Box::pin(self.read_many(wanted))
+    }
+
+    fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
+        Box::pin(self.write_many(sent, tell))
     }
 
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {
