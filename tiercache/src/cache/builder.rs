@@ -208,6 +208,7 @@ impl CacheBuilder {
             stamps_key: format!("{namespace}:@groups").into(),
             log: format!("{namespace}:@log"),
             channel: format!("{namespace}:@bus"),
+            origin: fastrand::u64(1..),
             journal: Arc::default(),
             ear: Arc::default(),
             judge,

@@ -198,7 +198,7 @@ impl Inner {
     }
 
     pub(super) fn tell(&self, news: &News) -> Tell {
-        Tell { log: self.log.clone(), channel: self.channel.clone(), message: news.encode() }
+        Tell { log: self.log.clone(), channel: self.channel.clone(), message: news.encode(self.origin) }
     }
 
     /// Removes keys and stamps from L2, and tells the other instances; the journal keeps what the log has acknowledged.
@@ -252,13 +252,18 @@ impl Inner {
 
 /// What other instances have invalidated.
 impl Heed for Inner {
-    fn heed(&self, news: &News) {
+    fn heed(&self, message: &[u8]) {
+        let (origin, news) = News::decode(message);
+        if origin == Some(self.origin) {
+            // What this instance tells it heeds itself, and by now it may have loaded, or stored, what came after.
+            return;
+        }
         match news {
             News::Anchor(_) => {}
             News::Keys(keys) => keys.iter().for_each(|key| self.forget(&key.digest)),
             News::Groups(groups) if groups.contains(&hash(NAMESPACE)) => self.forget_everything(),
-            News::Groups(tags) => self.forget_tags(tags),
-            News::Pattern(pattern) => self.forget_prefixes(|prefix| covers(pattern, prefix)),
+            News::Groups(tags) => self.forget_tags(&tags),
+            News::Pattern(pattern) => self.forget_prefixes(|prefix| covers(&pattern, prefix)),
             News::Unknown => {
                 tracing::warn!("news of an unknown kind: everything in memory is stale");
                 self.forget_everything();

@@ -91,6 +91,8 @@ struct Inner {
     stamps_key: Arc<str>,
     log: String,
     channel: String,
+    /// Tells this instance's messages from others'.
+    origin: u64,
     journal: Arc<Journal>,
     ear: Arc<Ear>,
     judge: Judge,

@@ -120,11 +120,11 @@ impl Bus {
     async fn listen(&self, gap: &Arc<Notify>) -> Result<()> {
         let (heed, ear) = (self.heed.clone(), Arc::clone(&self.ear));
         let hear = move |message: &[u8]| {
-            let news = News::decode(message);
+            let (_, news) = News::decode(message);
             if let News::Anchor(nonce) = news {
                 ear.hear(nonce);
             } else if let Some(heed) = heed.upgrade() {
-                heed.heed(&news);
+                heed.heed(message);
             }
         };
         let (joined, bus) = (Arc::clone(gap), self.clone());
@@ -139,7 +139,7 @@ impl Bus {
     async fn try_out(self) {
         let nonce = fastrand::u64(..);
         self.ear.send(nonce);
-        if let Err(error) = self.guard.publish(self.channel, News::Anchor(nonce).encode()).await {
+        if let Err(error) = self.guard.publish(self.channel, News::Anchor(nonce).encode(0)).await {
             return self.ear.give_up(nonce, &error.to_string());
         }
         tokio::time::sleep(PATIENCE).await;

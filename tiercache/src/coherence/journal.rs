@@ -172,7 +172,7 @@ fn everything() -> News {
 
 /// What a message says, each thing by itself: who redoes puts many of them into one message.
 fn atoms(message: &[u8]) -> Vec<News> {
-    match News::decode(message) {
+    match News::decode(message).1 {
         News::Anchor(_) => Vec::new(),
         News::Keys(keys) => keys.into_iter().map(|key| News::Keys(vec![key])).collect(),
         News::Groups(groups) => groups.into_iter().map(|group| News::Groups(vec![group])).collect(),

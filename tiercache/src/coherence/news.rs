@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | 0 | 1 | version, 1 |
 //! | 1 | 1 | kind: 0 an anchor, 1 keys, 2 groups, 3 a pattern |
-//! | 2 | 8, any, 8 n or any | a nonce, keys, hashes of groups, or a pattern of prefixes in UTF-8 |
+//! | 2 | 8 | origin: the instance that tells it, which has heeded it before |
+//! | 10 | 8, any, 8 n or any | a nonce, keys, hashes of groups, or a pattern of prefixes in UTF-8 |
 //!
 //! A key is the length of its prefix (4, little-endian), the prefix, and the digest (32): so whoever reads it can remove it from L2 as well.
 //! Never a value. A pattern goes in the clear, as prefixes do in the hash of stamps: whether a hash is covered by it, only who knows the
@@ -39,41 +40,42 @@ pub(crate) enum News {
 }
 
 impl News {
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self, origin: u64) -> Vec<u8> {
+        let begin = |kind| [&[VERSION, kind][..], &origin.to_le_bytes()].concat();
         match self {
-            Self::Anchor(nonce) => [&[VERSION, ANCHOR][..], &nonce.to_le_bytes()].concat(),
+            Self::Anchor(nonce) => [&begin(ANCHOR)[..], &nonce.to_le_bytes()].concat(),
             // Understood by nobody, as it was.
             Self::Unknown => Vec::new(),
-            Self::Keys(keys) => keys.iter().fold(vec![VERSION, KEYS], |mut bytes, key| {
+            Self::Keys(keys) => keys.iter().fold(begin(KEYS), |mut bytes, key| {
                 // A longer prefix than 4 GiB would be unknown to who reads it: better too much.
                 bytes.extend_from_slice(&u32::try_from(key.prefix.len()).unwrap_or(u32::MAX).to_le_bytes());
                 bytes.extend_from_slice(key.prefix.as_bytes());
                 bytes.extend_from_slice(key.digest.as_bytes());
                 bytes
             }),
-            Self::Groups(groups) => groups.iter().fold(vec![VERSION, GROUPS], |mut bytes, group| {
+            Self::Groups(groups) => groups.iter().fold(begin(GROUPS), |mut bytes, group| {
                 bytes.extend_from_slice(&group.to_le_bytes());
                 bytes
             }),
-            Self::Pattern(pattern) => [&[VERSION, PATTERN], pattern.as_bytes()].concat(),
+            Self::Pattern(pattern) => [&begin(PATTERN), pattern.as_bytes()].concat(),
         }
     }
 
-    pub(crate) fn decode(bytes: &[u8]) -> Self {
-        match bytes {
-            [VERSION, ANCHOR, nonce @ ..] => {
-                nonce.try_into().map_or(Self::Unknown, |nonce| Self::Anchor(u64::from_le_bytes(nonce)))
-            }
-            [VERSION, KEYS, keys @ ..] => removed(keys).map_or(Self::Unknown, Self::Keys),
-            [VERSION, GROUPS, groups @ ..] => match groups.as_chunks::<8>() {
+    /// What a message says, and who tells it.
+    pub(crate) fn decode(bytes: &[u8]) -> (Option<u64>, Self) {
+        let Some((&[VERSION, kind], rest)) = bytes.split_first_chunk() else { return (None, Self::Unknown) };
+        let Some((origin, rest)) = rest.split_first_chunk() else { return (None, Self::Unknown) };
+        let news = match kind {
+            ANCHOR => rest.try_into().map_or(Self::Unknown, |nonce| Self::Anchor(u64::from_le_bytes(nonce))),
+            KEYS => removed(rest).map_or(Self::Unknown, Self::Keys),
+            GROUPS => match rest.as_chunks::<8>() {
                 (groups, []) => Self::Groups(groups.iter().map(|group| u64::from_le_bytes(*group)).collect()),
                 _ => Self::Unknown,
             },
-            [VERSION, PATTERN, pattern @ ..] => {
-                str::from_utf8(pattern).map_or(Self::Unknown, |pattern| Self::Pattern(pattern.to_owned()))
-            }
+            PATTERN => str::from_utf8(rest).map_or(Self::Unknown, |pattern| Self::Pattern(pattern.to_owned())),
             _ => Self::Unknown,
-        }
+        };
+        (Some(u64::from_le_bytes(*origin)), news)
     }
 }
 
@@ -93,32 +95,37 @@ fn removed(mut bytes: &[u8]) -> Option<Vec<Removed>> {
 mod tests {
     use super::*;
 
+    const ORIGIN: u64 = 0x0102_0304_0506_0708;
+
+    fn message(kind: u8, rest: &[u8]) -> Vec<u8> {
+        [&[1, kind, 8, 7, 6, 5, 4, 3, 2, 1], rest].concat()
+    }
+
     #[test]
     fn messages_are_pinned() {
         let key = |prefix: &str, digest| Removed { prefix: prefix.into(), digest: Digest::new([digest; 32]) };
+        let keys = [&[3, 0, 0, 0][..], b"a:b", &[7; 32], &[1, 0, 0, 0], b"c", &[8; 32]].concat();
         for (news, bytes) in [
-            (News::Anchor(258), vec![1, 0, 2, 1, 0, 0, 0, 0, 0, 0]),
-            (
-                News::Keys(vec![key("a:b", 7), key("c", 8)]),
-                [&[1, 1, 3, 0, 0, 0][..], b"a:b", &[7; 32], &[1, 0, 0, 0], b"c", &[8; 32]].concat(),
-            ),
-            (News::Pattern("user:*".into()), b"\x01\x03user:*".to_vec()),
-            (News::Groups(vec![1, 256]), vec![1, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]),
+            (News::Anchor(258), message(0, &[2, 1, 0, 0, 0, 0, 0, 0])),
+            (News::Keys(vec![key("a:b", 7), key("c", 8)]), message(1, &keys)),
+            (News::Pattern("user:*".into()), message(3, b"user:*")),
+            (News::Groups(vec![1, 256]), message(2, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0])),
         ] {
-            assert_eq!(news.encode(), bytes);
-            assert_eq!(News::decode(&bytes), news);
+            assert_eq!(news.encode(ORIGIN), bytes);
+            assert_eq!(News::decode(&bytes), (Some(ORIGIN), news));
         }
     }
 
     #[test]
     fn what_cannot_be_understood_is_everything() {
-        for bytes in [&[][..], &[1], &[2, 1], &[1, 9], &[1, 1, 5], &[1, 2, 5], &[1, 0, 0], &[1, 3, 0xff], b"hello"] {
-            assert_eq!(News::decode(bytes), News::Unknown, "{bytes:?}");
-        }
-        let no_utf8 = [&[1, 1, 1, 0, 0, 0, 0xff][..], &[7; 32]].concat();
-        let too_long = [&[1, 1, 255, 255, 255, 255][..], &[7; 40]].concat();
-        for bytes in [&no_utf8, &no_utf8[..38], &too_long] {
-            assert_eq!(News::decode(bytes), News::Unknown, "{bytes:?}");
+        let no_utf8 = message(1, &[&[1, 0, 0, 0, 0xff][..], &[7; 32]].concat());
+        let too_long = message(1, &[&[255, 255, 255, 255][..], &[7; 40]].concat());
+        let of_another_version = [&[2][..], &message(1, &[])[1..]].concat();
+        let cut = [message(0, &[0]), message(1, &[5]), message(2, &[5]), message(3, &[0xff]), message(9, &[])];
+        let whole = [no_utf8.clone(), no_utf8[..46].to_vec(), too_long, of_another_version];
+        let short = [vec![], vec![1], vec![1, 0], vec![1, 1, 5], b"hello".to_vec()];
+        for bytes in cut.into_iter().chain(whole).chain(short) {
+            assert_eq!(News::decode(&bytes).1, News::Unknown, "{bytes:?}");
         }
     }
 }

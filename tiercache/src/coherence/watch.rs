@@ -28,7 +28,7 @@ const WHOLE_LOG: usize = 100;
 
 /// Acts on news. MUST bump before it removes.
 pub(crate) trait Heed: Send + Sync {
-    fn heed(&self, news: &News);
+    fn heed(&self, message: &[u8]);
     /// Something was missed: everything in memory is stale.
     fn heed_everything(&self);
     /// Invalidates anew what L2 has lost.
@@ -130,7 +130,7 @@ impl Watch {
             }
             let Some(heed) = self.heed.upgrade() else { return Ok(()) };
             for entry in entries {
-                heed.heed(&News::decode(&entry.1));
+                heed.heed(&entry.1);
                 self.journal.saw(&entry.0, &entry.1, sent);
                 last = entry;
             }
@@ -163,7 +163,7 @@ impl Watch {
     async fn anchor(&mut self) -> Result<()> {
         self.last = None;
         let sent = Proof::now();
-        let message = News::Anchor(fastrand::u64(..)).encode();
+        let message = News::Anchor(fastrand::u64(..)).encode(0);
         let id = self.guard.append(Arc::clone(&self.log), message.clone()).await?;
         if let Some(heed) = self.heed.upgrade() {
             heed.heed_everything();

@@ -14,13 +14,13 @@ fn now(seconds: u64) -> Proof {
 fn journal(entries: &[(&str, News)]) -> Journal {
     let journal = Journal::default();
     for (id, news) in entries {
-        journal.saw(id, &news.encode(), now(0));
+        journal.saw(id, &news.encode(0), now(0));
     }
     journal
 }
 
 fn log(entries: &[(&str, News)]) -> Vec<(Id, Vec<u8>)> {
-    entries.iter().map(|(id, news)| (Id::parse(id), news.encode())).collect()
+    entries.iter().map(|(id, news)| (Id::parse(id), news.encode(0))).collect()
 }
 
 fn everything() -> Vec<News> {
@@ -90,19 +90,19 @@ fn without_an_overlap_everything_is_lost_unless_it_was_cleared_since() {
 #[test]
 fn what_was_acknowledged_and_never_seen_is_missed() {
     let journal = journal(&[("1-0", News::Anchor(1))]);
-    journal.made("2-0", &key(2).encode(), now(5));
+    journal.made("2-0", &key(2).encode(0), now(5));
     assert!(!journal.misses(now(5)), "the read was sent before");
     assert!(journal.misses(now(6)));
-    journal.saw("2-0", &key(2).encode(), now(6));
+    journal.saw("2-0", &key(2).encode(0), now(6));
     assert!(!journal.misses(now(7)));
-    journal.made("2-0", &key(2).encode(), now(7));
+    journal.made("2-0", &key(2).encode(0), now(7));
     assert!(!journal.misses(now(8)), "the heartbeat was faster than the acknowledgement");
 }
 
 #[test]
 fn an_acknowledged_entry_is_no_overlap() {
     let journal = journal(&[("1-0", News::Anchor(1))]);
-    journal.made("2-0", &key(2).encode(), now(0));
+    journal.made("2-0", &key(2).encode(0), now(0));
     let history = journal.take();
     assert_eq!(history.lost(&log(&[("2-0", key(2))])), everything());
 }
@@ -110,18 +110,18 @@ fn an_acknowledged_entry_is_no_overlap() {
 #[test]
 fn it_keeps_a_minute_and_always_the_newest() {
     let journal = journal(&[("1-0", key(1)), ("2-0", key(2))]);
-    journal.saw("3-0", &key(3).encode(), now(59));
+    journal.saw("3-0", &key(3).encode(0), now(59));
     assert_eq!(journal.history().oldest(), Id::parse("1-0"));
-    journal.saw("4-0", &key(4).encode(), now(60));
+    journal.saw("4-0", &key(4).encode(0), now(60));
     assert_eq!(journal.history().oldest(), Id::parse("3-0"));
-    journal.saw("5-0", &key(5).encode(), now(1_000));
+    journal.saw("5-0", &key(5).encode(0), now(1_000));
     assert_eq!(journal.take().entries.keys().collect::<Vec<_>>(), [&Id::parse("5-0")]);
 }
 
 #[test]
 fn it_is_bounded_and_does_not_overlap_what_it_has_dropped() {
     let journal = Journal::default();
-    let large = News::Pattern("p".repeat(1 << 20)).encode();
+    let large = News::Pattern("p".repeat(1 << 20)).encode(0);
     for id in 1..=20 {
         journal.saw(&format!("{id}-0"), &large, now(0));
     }
@@ -133,9 +133,9 @@ fn it_is_bounded_and_does_not_overlap_what_it_has_dropped() {
 #[test]
 fn an_anchor_begins_it_anew() {
     let journal = journal(&[("1-0", key(1))]);
-    journal.made("2-0", &key(2).encode(), now(0));
-    journal.made("4-0", &key(4).encode(), now(0));
-    journal.begin("3-0", &News::Anchor(3).encode(), now(0));
+    journal.made("2-0", &key(2).encode(0), now(0));
+    journal.made("4-0", &key(4).encode(0), now(0));
+    journal.begin("3-0", &News::Anchor(3).encode(0), now(0));
     let history = journal.take();
     assert_eq!(history.entries.keys().map(Id::to_string).collect::<Vec<_>>(), ["3-0", "4-0"]);
     assert_eq!(history.bytes, history.entries.values().map(Note::weight).sum::<usize>());
