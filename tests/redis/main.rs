@@ -3,6 +3,7 @@
 mod bus;
 mod coherence;
 mod fleet;
+mod hot;
 mod lease;
 mod other_process;
 mod propagation;

@@ -22,7 +22,7 @@ const TIMES: &str = "a whole number";
 const ENTRIES: &str = "a number of entries";
 
 /// The settings of the cache.
-const CACHE: [Name; 20] = [
+const CACHE: [Name; 21] = [
     ("namespace", "one segment of a key: letters, digits, `_`, `-` and `.`"),
     ("l1_engine", "mini-moka, quick-cache or disabled"),
     ("l1_max_entries", ENTRIES),
@@ -43,6 +43,7 @@ const CACHE: [Name; 20] = [
     ("max_staleness", LIFE),
     ("degraded_l1_ttl", LIFE),
     ("freshness", "strict, bounded or available"),
+    ("keep_hot_keys", "a number of keys"),
 ];
 
 /// The settings of a named cache.
@@ -72,6 +73,7 @@ pub(super) fn builder(values: &Values) -> Result<CacheBuilder> {
         max_staleness: read.life("max_staleness")?,
         degraded_l1_ttl: read.life("degraded_l1_ttl")?,
         freshness: read.parsed("freshness")?.unwrap_or_default(),
+        keep_hot_keys: read.parsed("keep_hot_keys")?,
         limits: Limits {
             retries: read.parsed("l2_retries")?,
             breaker_failures: read.parsed("l2_breaker_failures")?,
@@ -228,6 +230,7 @@ mod tests {
             ("l2_breaker_failures", "7"),
             ("l2_breaker_max", "10s"),
             ("max_loads", "100"),
+            ("keep_hot_keys", "1000"),
         ]))
         .unwrap();
         assert_eq!(builder.namespace.as_deref(), Some("shop"));
@@ -237,6 +240,7 @@ mod tests {
         );
         assert_eq!((builder.l2_deadline, builder.max_value_bytes), (Some(Duration::from_millis(20)), Some(1_000)));
         assert_eq!((builder.max_staleness, builder.freshness), (Some(Duration::from_secs(1)), Freshness::Strict));
+        assert_eq!(builder.keep_hot_keys, Some(1_000));
         assert_eq!(builder.degraded_l1_ttl, Some(Duration::from_secs(5)));
         let Limits { retries, breaker_failures, breaker_max, max_loads } = builder.limits;
         assert_eq!((retries, breaker_failures, max_loads), (Some(2), Some(7), Some(100)));
