@@ -86,7 +86,12 @@ async fn the_keys_of_a_function_are_read_when_it_is_called() {
     next.scope(order(1)).await;
     source_of(&next, 100, &runs).await;
     in_memory(&next, 5).await;
-    assert_eq!(next.stats().prefixes["order"].l1_entries, 1);
+    let order = &next.stats().prefixes["order"];
+    assert_eq!(
+        (order.l1_entries, order.l2_reads.count),
+        (1, 1),
+        "the call's own, and none for keys of another function"
+    );
 }
 
 #[tokio::test]

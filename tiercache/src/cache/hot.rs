@@ -4,6 +4,8 @@
 
 mod list;
 mod sketch;
+#[cfg(all(test, feature = "test-util"))]
+mod tests;
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -113,15 +115,13 @@ impl Hot {
 
     /// Says whether it did; no other instance's list is written over unread.
     async fn write(&self, guard: &Guard, own: &[Count]) -> Result<bool> {
-        let key = || Arc::clone(&self.key);
-        match guard.read(key(), Stamps::default()).await?.found {
-            None => guard.claim(key(), list::encode(own).into(), LIFE, |there| there.is_none()).await,
-            Some(found) => {
-                let old = list::decode(&found.bytes).unwrap_or_default();
-                let merged = list::encode(&list::merge(&old, own, self.most));
-                guard.swap(key(), list::token(&found.bytes).into(), merged, LIFE, Arc::default()).await
-            }
-        }
+        // What is only claimed need not last: so not yet the list itself.
+        let empty: Arc<[u8]> = list::encode(&[]).into();
+        let found = guard.claim(Arc::clone(&self.key), Arc::clone(&empty), LIFE, |found| found).await?;
+        let found = found.as_deref().unwrap_or(&empty);
+        let old = list::decode(found).unwrap_or_default();
+        let merged = list::encode(&list::merge(&old, own, self.most));
+        guard.swap(Arc::clone(&self.key), list::token(found).into(), merged, LIFE, Arc::default()).await
     }
 }
 
