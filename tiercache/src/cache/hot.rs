@@ -167,16 +167,10 @@ impl Hits {
 #[inline]
 fn is_sampled() -> bool {
     thread_local!(static LEFT: Cell<u32> = const { Cell::new(EVERY - 1) });
-    LEFT.with(|left| match left.get().checked_sub(1) {
-        Some(fewer) => {
-            left.set(fewer);
-            false
-        }
-        None => {
-            left.set(fastrand::u32(..2 * EVERY - 1));
-            true
-        }
-    })
+    let left = LEFT.get();
+    let sampled = left == 0;
+    LEFT.set(if sampled { fastrand::u32(..2 * EVERY - 1) } else { left - 1 });
+    sampled
 }
 
 /// Reads what the last run has left, and writes what this one counts, for as long as the cache lives.

@@ -102,10 +102,10 @@ pub(super) mod tests {
     fn the_bytes_of_a_list_are_pinned() {
         let first = HotKey { site: 0x0807_0605_0403_0201, digest: Digest::new([0xaa; 32]) };
         let bytes = encode(&[(first, 0x0100), (HotKey { site: 1, digest: Digest::new([0; 32]) }, 64)]);
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let first = format!("0102030405060708{}00010000", "aa".repeat(32));
-        let second = format!("0100000000000000{}40000000", "00".repeat(32));
-        assert_eq!(hex, format!("74c801f28b668c{first}{second}"));
+        let first = [[1, 2, 3, 4, 5, 6, 7, 8].as_slice(), &[0xaa; 32], &[0, 1, 0, 0]].concat();
+        let second = [[1, 0, 0, 0, 0, 0, 0, 0].as_slice(), &[0; 32], &[64, 0, 0, 0]].concat();
+        let header = [0x74, 0xc8, 1, 0xf2, 0x8b, 0x66, 0x8c];
+        assert_eq!(bytes, [header.as_slice(), &first, &second].concat());
         assert_eq!(encode(&[]), [0x74, 0xc8, 1, 0, 0, 0, 0]);
     }
 
