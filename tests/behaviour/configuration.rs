@@ -72,6 +72,8 @@ async fn mistakes_of_a_builder_name_the_setting_and_the_cure() {
         (Cache::builder().l2_breaker_failures(0), "l2_breaker_failures"),
         (Cache::builder().l2_breaker_max(Duration::ZERO), "l2_breaker_max"),
         (Cache::builder().max_loads(0), "max_loads"),
+        (Cache::builder().keep_hot_keys(0), "keep_hot_keys"),
+        (Cache::builder().keep_hot_keys(10_001), "keep_hot_keys"),
     ] {
         let error = builder.build().await.unwrap_err();
         assert!(error.kind() == ErrorKind::Config && error.to_string().contains(says), "{error}");

@@ -8,6 +8,7 @@ mod corners;
 mod direct;
 mod entries;
 mod flight;
+mod hot;
 mod identity;
 mod install;
 mod invalidation;

@@ -4,6 +4,7 @@ mod batch;
 mod bus;
 mod coherence;
 mod fleet;
+mod hot;
 mod lease;
 mod other_process;
 mod propagation;

@@ -32,7 +32,7 @@
 //! - [`Cache`] and [`CacheBuilder`]: tiers, lives, named caches; [`Cache::from_env`].
 //! - [`Entry`], the typed address of one value: look, set, invalidate; [`Write`], a write that stores its value.
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
-//! - [`Cache::warm`], many calls at startup.
+//! - [`Cache::warm`], many calls at startup; [`CacheBuilder::keep_hot_keys`], the hottest values in memory again.
 //! - [`Cache::get_many`], [`Cache::set_many`], and `batch(…)` of [`cached`](macro@cached): many values in few round trips.
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
@@ -44,6 +44,13 @@
 //! over; one that has waited for `wait_limit` (10 s) runs its own body. An error that is `Clone + Send + Sync + 'static` is shared with those
 //! who waited; otherwise each runs its own body at once. A function that calls itself with the same key runs its body instead of waiting for
 //! itself.
+//!
+//! # A warm start
+//!
+//! What L2 holds is there after a restart, but memory is empty: the first call of each key reads L2. Two things are done before anyone
+//! waits. [`Cache::warm`] makes the calls that you name, and runs the bodies of what no tier has. [`CacheBuilder::keep_hot_keys`] names
+//! none: the keys that were hit most in the last run are read from L2 into memory, in the background, a function's at its first call that
+//! memory cannot answer. No body is run for that. Functions with tags and keys made by hand are left out.
 //!
 //! # When another cache suits better
 //!

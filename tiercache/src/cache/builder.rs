@@ -24,7 +24,7 @@ use super::freshness::{Freshness, Judge};
 use super::limits::Limits;
 use super::named::{DEFAULT, Fallback, Named, NamedCache};
 use super::region::Regions;
-use super::{BEAT, Cache, Inner, recover};
+use super::{BEAT, Cache, Inner, hot, recover};
 
 const DEFAULT_NAMESPACE: &str = "tiercache";
 const DEFAULT_TTL: Duration = Duration::from_secs(300);
@@ -93,6 +93,7 @@ pub struct CacheBuilder {
     pub(super) degraded_l1_ttl: Option<Duration>,
     pub(super) freshness: Freshness,
     pub(super) limits: Limits,
+    pub(super) keep_hot_keys: Option<usize>,
     pub(super) named: Vec<(String, Named)>,
 }
 
@@ -184,7 +185,7 @@ impl CacheBuilder {
     pub async fn build(self) -> Result<Cache> {
         let namespace = self.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.into());
         check_namespace(&namespace)?;
-        let regions = self.regions()?;
+        let regions = self.regions(&namespace)?;
         let deadline = positive("l2_deadline", self.l2_deadline.unwrap_or(DEFAULT_L2_DEADLINE))?;
         let wait_limit = positive("wait_limit", self.wait_limit.unwrap_or(DEFAULT_WAIT_LIMIT))?;
         let max_staleness = positive("max_staleness", self.max_staleness.unwrap_or(DEFAULT_MAX_STALENESS))?;
@@ -230,11 +231,12 @@ impl CacheBuilder {
         };
         let inner = Arc::new(inner);
         recover::start(&inner);
+        hot::start(&inner);
         watch(&inner).await;
         Ok(Cache { inner })
     }
 
-    fn regions(&self) -> Result<Regions> {
+    fn regions(&self, namespace: &str) -> Result<Regions> {
         let default = Named { l1: Some(self.l1.clone()), ..Named::default() };
         let fallback = Fallback {
             l1: &self.l1,
@@ -249,7 +251,7 @@ impl CacheBuilder {
             }
             built.push(NamedCache::build(name, named, &fallback)?);
         }
-        Ok(Regions::new(NamedCache::build(DEFAULT, &default, &fallback)?, built))
+        Ok(Regions::new(NamedCache::build(DEFAULT, &default, &fallback)?, built, self.hot(namespace)?))
     }
 }
 

@@ -108,7 +108,8 @@ impl Cache {
     }
 
     /// Stops using L2, and makes durable what was written. Calls go on from memory and from their bodies. Takes at most a second to wait
-    /// for invalidations under way and to tell L2 of those that it could not be told of, and the L2 deadline.
+    /// for invalidations under way and to tell L2 of those that it could not be told of, and the L2 deadline; with
+    /// [`keep_hot_keys`](super::CacheBuilder::keep_hot_keys), two more of those.
     ///
     /// # Errors
     ///
@@ -121,6 +122,9 @@ impl Cache {
         match &self.inner.l2 {
             Some(guard) => {
                 let settled = self.inner.settle(guard).await;
+                if let Some(hot) = self.inner.regions.hot() {
+                    hot.save(guard).await;
+                }
                 settled.and(guard.probing().close().await)
             }
             None => Ok(()),

@@ -7,6 +7,7 @@ mod fetch;
 mod fill;
 mod freshness;
 mod health;
+mod hot;
 mod identity;
 mod invalidate;
 mod keys;

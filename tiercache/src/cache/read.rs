@@ -18,6 +18,7 @@ use super::Cache;
 use super::fetch::{Fetched, fetch};
 use super::fill::{Asked, Fill, Patience, refill};
 use super::freshness::{Judge, inside};
+use super::hot;
 use super::region::Region;
 use super::request::{Begun, Ending, Mode, Request};
 use super::write::{Fresh, promote, store};
@@ -96,6 +97,7 @@ where
     F: Future<Output = S::Output>,
 {
     let ending = Ending::of(&request);
+    hot::loading::<S::Value>(&request);
     let (output, source) = match request.mode {
         Mode::Uncached => (body.await, Source::Bypass),
         Mode::Refreshed => (refresh::<S, F>(&request, body, keep).await, Source::Loader),

@@ -61,7 +61,8 @@ async fn tell_again(cache: &Weak<Inner>, guard: &Guard) -> Option<()> {
     Some(())
 }
 
-fn alive(cache: &Weak<Inner>) -> Option<Arc<Inner>> {
+/// The cache, unless it is closed or gone.
+pub(super) fn alive(cache: &Weak<Inner>) -> Option<Arc<Inner>> {
     cache.upgrade().filter(|cache| !cache.closed.load(Ordering::Acquire))
 }
 

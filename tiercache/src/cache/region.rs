@@ -8,6 +8,7 @@ use crate::coherence::groups::Groups;
 use crate::key::SiteDigest;
 use crate::stats::Counters;
 
+use super::hot::{Hits, Hot};
 use super::named::{DEFAULT, NamedCache};
 use super::policy::{Policy, Terms};
 
@@ -24,6 +25,8 @@ pub(crate) struct Region {
     /// Moved when the prefix is invalidated; shared by all regions of the prefix.
     generation: Arc<AtomicU32>,
     round_trip: AtomicU8,
+    /// What counts its hits, if hot keys are kept.
+    pub(crate) hot: Option<Hits>,
 }
 
 const UNPROVEN: u8 = 0;
@@ -82,10 +85,11 @@ pub(crate) struct Regions {
     /// By named cache: what the prefixes without a region of their own have together.
     others: Mutex<HashMap<usize, Arc<Region>>>,
     warned: AtomicBool,
+    hot: Option<Arc<Hot>>,
 }
 
 impl Regions {
-    pub(crate) fn new(default: NamedCache, named: Vec<NamedCache>) -> Self {
+    pub(crate) fn new(default: NamedCache, named: Vec<NamedCache>, hot: Option<Arc<Hot>>) -> Self {
         let default = Arc::new(default);
         let caches = named.into_iter().map(|named| (named.name.clone(), Arc::new(named)));
         Self {
@@ -95,7 +99,13 @@ impl Regions {
             generations: Mutex::default(),
             others: Mutex::default(),
             warned: AtomicBool::new(false),
+            hot,
         }
+    }
+
+    /// What keeps the hot keys, if they are kept.
+    pub(crate) fn hot(&self) -> Option<&Arc<Hot>> {
+        self.hot.as_ref()
     }
 
     /// The region of `spec`, made if this is its first use.
@@ -131,6 +141,7 @@ impl Regions {
             groups: Groups::of(spec.prefix),
             generation: Arc::clone(&shared.generation),
             round_trip: AtomicU8::new(UNPROVEN),
+            hot: None,
         })
     }
 
@@ -166,6 +177,7 @@ impl Regions {
             groups: Groups::of(spec.prefix),
             generation: Arc::clone(generation),
             round_trip: AtomicU8::new(UNPROVEN),
+            hot: self.hot.as_ref().filter(|_| spec.function.is_some()).map(|hot| Hits::new(hot, &spec.site)),
         }
     }
 

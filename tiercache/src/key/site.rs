@@ -31,6 +31,11 @@ impl SiteDigest {
         Self(hasher.finalize().into())
     }
 
+    /// Its first eight bytes.
+    pub(crate) fn word(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+    }
+
     pub(super) fn bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -126,11 +126,11 @@ fn look<S: Shape>(cache: &Cache, region: &Arc<Region>, digest: Digest, said: Opt
     {
         // Counted before the value is cloned: an atomic addition waits until everything written before it has left the processor.
         if let Some(value) = stored {
-            hit(region, said);
+            hit(region, &digest, said);
             return Look::Hit(S::hit(value.clone()));
         }
         if let Some(absence) = S::absence() {
-            hit(region, said);
+            hit(region, &digest, said);
             return Look::Hit(absence);
         }
     }
@@ -138,8 +138,11 @@ fn look<S: Shape>(cache: &Cache, region: &Arc<Region>, digest: Digest, said: Opt
 }
 
 #[inline]
-fn hit(region: &Region, said: Option<Adjustment>) {
+fn hit(region: &Region, digest: &Digest, said: Option<Adjustment>) {
     region.counters.count(Event::L1Hit);
+    if let Some(hits) = &region.hot {
+        hits.count(digest);
+    }
     if let Some(said) = said {
         tell(said.report.as_ref(), Source::L1);
     }

@@ -23,7 +23,7 @@ const ENTRIES: &str = "a number of entries";
 const PEM: &str = "the path of a PEM file";
 
 /// The settings of the cache.
-const CACHE: [Name; 25] = [
+const CACHE: [Name; 26] = [
     ("namespace", "one segment of a key: letters, digits, `_`, `-` and `.`"),
     ("l1_engine", "mini-moka, quick-cache or disabled"),
     ("l1_max_entries", ENTRIES),
@@ -49,6 +49,7 @@ const CACHE: [Name; 25] = [
     ("max_staleness", LIFE),
     ("degraded_l1_ttl", LIFE),
     ("freshness", "strict, bounded or available"),
+    ("keep_hot_keys", "a number of keys"),
 ];
 
 /// The settings of a named cache.
@@ -78,6 +79,7 @@ pub(super) fn builder(values: &Values) -> Result<CacheBuilder> {
         max_staleness: read.life("max_staleness")?,
         degraded_l1_ttl: read.life("degraded_l1_ttl")?,
         freshness: read.parsed("freshness")?.unwrap_or_default(),
+        keep_hot_keys: read.parsed("keep_hot_keys")?,
         limits: Limits {
             retries: read.parsed("l2_retries")?,
             breaker_failures: read.parsed("l2_breaker_failures")?,
@@ -237,6 +239,7 @@ mod tests {
             ("l2_breaker_failures", "7"),
             ("l2_breaker_max", "10s"),
             ("max_loads", "100"),
+            ("keep_hot_keys", "1000"),
         ]))
         .unwrap();
         assert_eq!(builder.namespace.as_deref(), Some("shop"));
@@ -246,6 +249,7 @@ mod tests {
         );
         assert_eq!((builder.l2_deadline, builder.max_value_bytes), (Some(Duration::from_millis(20)), Some(1_000)));
         assert_eq!((builder.max_staleness, builder.freshness), (Some(Duration::from_secs(1)), Freshness::Strict));
+        assert_eq!(builder.keep_hot_keys, Some(1_000));
         assert_eq!(builder.degraded_l1_ttl, Some(Duration::from_secs(5)));
         let Limits { retries, breaker_failures, breaker_max, max_loads } = builder.limits;
         assert_eq!((retries, breaker_failures, max_loads), (Some(2), Some(7), Some(100)));

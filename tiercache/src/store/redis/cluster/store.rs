@@ -9,7 +9,7 @@ use super::ClusterStore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::redis::errors::translate;
 use crate::store::redis::store::{SCAN_COUNT, convert, escape, millis, remaining_life};
-use crate::store::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
+use crate::store::{Commit, Committed, Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, tag_life};
 
 /// The upper bits of a cursor are the number of the primary; Redis's own never needs them.
 const CURSOR_BITS: u32 = 48;
@@ -83,10 +83,27 @@ impl ClusterStore {
     /// The others are told after it: who reads in between finds what is new, or nothing.
     async fn commit(&self, commit: Commit) -> Result<Committed> {
         let Commit { key, expected, bytes, life, tags, tell } = commit;
-        self.keep_tags(&tags, life).await?;
-        let arguments = (bytes, millis(life), expected.as_deref());
-        let stored = self.script(&self.scripts.commit, &key, &arguments).await?;
+        let stored = self.put(&key, expected.as_deref(), bytes, life, &tags).await?;
         Ok(Committed { stored, place: Some(self.tell(&tell).await?) })
+    }
+
+    async fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Result<Option<String>> {
+        let put = |Sent { key, bytes, life, tags }| async move { self.put(&key, None, bytes, life, &tags).await };
+        super::all(sent.into_iter().map(put)).await?;
+        self.tell(&tell).await.map(Some)
+    }
+
+    /// Puts a value in the place of what is expected, or of anything; of anything else nothing is left. Says whether it is there.
+    async fn put(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        bytes: Vec<u8>,
+        life: Duration,
+        tags: &[String],
+    ) -> Result<bool> {
+        self.keep_tags(tags, life).await?;
+        self.script(&self.scripts.commit, key, &(bytes, millis(life), expected)).await
     }
 
     /// Removes keys and stamps, each by its primary.
@@ -164,6 +181,10 @@ impl Store for ClusterStore {
 
     fn commit(&self, commit: Commit) -> Op<'_, Committed> {
         Box::pin(self.commit(commit))
+    }
+
+    fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
+        Box::pin(self.write_many(sent, tell))
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
