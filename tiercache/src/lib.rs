@@ -87,7 +87,7 @@ pub use cache::{Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Name
 pub use call::{Adjusted, CallExt, Outcome, WithOutcome};
 pub use codec::Codec;
 pub use entry::Entry;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, TimedOut};
 pub use key::Key;
 pub use l1::L1;
 pub use stats::{Counts, Latency, Source, Stats};

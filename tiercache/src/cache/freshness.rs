@@ -65,21 +65,27 @@ impl Judge {
 
     /// The same while L2 does not answer.
     pub(super) fn tolerates(&self, own: Proof, latest: Proof, now: Proof) -> bool {
+        // Also here: what the load around gives may go into L2, which may answer again by then.
+        self.pulse.is_none() || (is_above_floor(own) && self.tolerates_stale(own, latest, now))
+    }
+
+    /// The same for a value past its life: what a load around makes of one goes into no L2.
+    pub(super) fn tolerates_stale(&self, own: Proof, latest: Proof, now: Proof) -> bool {
         let Some(pulse) = &self.pulse else { return true };
         let proof = own.max(latest);
-        // Also here: what the load around gives may go into L2, which may answer again by then.
-        is_above_floor(own)
-            && match self.freshness {
-                Freshness::Strict => pulse.vouches(proof, now),
-                Freshness::Bounded => proof.is_within(self.degraded_l1_ttl, now),
-                Freshness::Available => true,
-            }
+        match self.freshness {
+            Freshness::Strict => pulse.vouches(proof, now),
+            Freshness::Bounded => proof.is_within(self.degraded_l1_ttl, now),
+            Freshness::Available => true,
+        }
     }
 }
 
 thread_local! {
     /// When the innermost load that this thread is inside of began.
     static FLOOR: Cell<Option<Proof>> = const { Cell::new(None) };
+    /// Whether that load has used a stale value.
+    static USED_STALE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Inside a load, only what is proved later than its begin may be used. Else an outer function would store, for the whole fleet and a
@@ -89,21 +95,31 @@ fn is_above_floor(own: Proof) -> bool {
     FLOOR.get().is_none_or(|floor| own > floor)
 }
 
-/// Runs a body inside a load that began at `begun`.
-pub(super) async fn inside<F: Future>(begun: Proof, mut body: Pin<&mut F>) -> F::Output {
-    poll_fn(|cx| {
-        let _inside = Inside { before: FLOOR.replace(Some(begun)) };
-        body.as_mut().poll(cx)
+/// Notes that the load around, if there is one, has used a stale value: what it gives is not stored in L2.
+pub(super) fn note_stale() {
+    USED_STALE.set(true);
+}
+
+/// Runs a body inside a load that began at `begun`. Says as well whether it has used a stale value.
+pub(super) async fn inside<F: Future>(begun: Proof, mut body: Pin<&mut F>) -> (F::Output, bool) {
+    let mut used_stale = false;
+    let output = poll_fn(|cx| {
+        let _inside = Inside { before: (FLOOR.replace(Some(begun)), USED_STALE.replace(false)) };
+        let polled = body.as_mut().poll(cx);
+        used_stale |= USED_STALE.get();
+        polled
     })
-    .await
+    .await;
+    (output, used_stale)
 }
 
 struct Inside {
-    before: Option<Proof>,
+    before: (Option<Proof>, bool),
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        FLOOR.set(self.before);
+        FLOOR.set(self.before.0);
+        USED_STALE.set(self.before.1);
     }
 }

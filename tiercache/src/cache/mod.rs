@@ -1,5 +1,6 @@
 //! The cache: tiers configured once, shared by all cached functions.
 
+mod beat;
 mod builder;
 mod direct;
 mod fetch;
@@ -9,12 +10,16 @@ mod health;
 mod identity;
 mod invalidate;
 mod keys;
+mod life;
 mod named;
 mod policy;
 mod read;
+mod refresh;
 mod region;
 mod request;
 mod settings;
+mod stale;
+mod timeout;
 mod write;
 
 use std::collections::BTreeMap;
@@ -27,14 +32,20 @@ pub use builder::{CacheBuilder, L2};
 pub use freshness::Freshness;
 pub use health::{Health, L2Health};
 pub use keys::Keys;
+pub use life::Keep;
 pub use named::Named;
 pub use policy::Policy;
+pub use refresh::Owned;
 
 pub(crate) use identity::claim;
 pub(crate) use invalidate::batch::Batch;
+pub(crate) use policy::Terms;
 pub(crate) use read::{load, peek};
+pub(crate) use refresh::load_owned;
 pub(crate) use region::{Region, Spec};
 pub(crate) use request::{Mode, Report, Request, tell};
+pub(crate) use stale::Glance;
+pub(crate) use timeout::within;
 pub(crate) use write::set;
 
 use crate::codec::{Codec, Reject};

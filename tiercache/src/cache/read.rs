@@ -4,7 +4,6 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::flight::{Lead, Role, Turn};
 use crate::key::Digest;
@@ -15,22 +14,55 @@ use crate::value::Cacheable;
 use crate::value::shape::{Shape, SharedError, Split};
 
 use super::Cache;
-use super::fetch::{Fetched, fetch};
+use super::fetch::fetch;
 use super::fill::{Asked, Fill, Patience, refill};
-use super::freshness::{Judge, inside};
+use super::freshness::{Judge, inside, note_stale};
+use super::life::Keep;
 use super::region::Region;
 use super::request::{Begun, Ending, Mode, Request};
+use super::stale::{Tiers, at_once, for_error, look_in_tiers};
 use super::write::{Fresh, promote, store};
 
 /// What a leader hands to its waiters.
 #[derive(Clone)]
 pub(crate) enum Shared {
     Value(Arc<AnyEntry>),
+    /// A value past its life.
+    Stale(Arc<AnyEntry>),
     Error(SharedError),
 }
 
-/// An output, where it came from, and what waiters may have of it.
-type Loaded<O> = (O, Source, Option<Shared>);
+/// An output, and where it came from.
+pub(super) struct Answer<O> {
+    output: O,
+    pub(super) source: Source,
+    /// Whether it is a stale value, or was made with one.
+    rests_on_stale: bool,
+}
+
+/// An answer, and what waiters may have of it.
+pub(super) type Loaded<O> = (Answer<O>, Option<Shared>);
+
+/// What a caller of a key is to do.
+pub(super) enum Part<O> {
+    /// Load it for all who wait.
+    Lead(Lead<Digest, Shared>),
+    /// Run the body by itself.
+    Alone,
+    /// Look in the tiers: what it waited for is too old for it.
+    Late,
+    /// Nothing: it has been answered.
+    Answered(Answer<O>),
+}
+
+/// What is at hand when a body is to be run.
+pub(super) struct Hand {
+    pub(super) begun: Begun,
+    /// Without it nothing is stored in L2.
+    pub(super) fill: Option<Fill>,
+    /// What may be given if the body fails.
+    pub(super) stale: Option<Arc<AnyEntry>>,
+}
 
 /// When a caller came to wait for a load, and the last heartbeat before it did.
 #[derive(Clone, Copy)]
@@ -50,13 +82,13 @@ impl Cache {
     /// the moment when the waiter `came`.
     fn may_share(&self, shared: &Shared, came: Came) -> bool {
         match shared {
-            Shared::Value(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),
+            Shared::Value(entry) | Shared::Stale(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),
             Shared::Error(_) => true,
         }
     }
 
     /// The entry of L1, if it may be served while L2 does not answer.
-    fn tolerable(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
+    pub(super) fn tolerable(&self, region: &Region, digest: &Digest) -> Option<Arc<AnyEntry>> {
         self.judged(region, digest, Judge::tolerates)
     }
 
@@ -72,11 +104,14 @@ impl Cache {
         let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
         let fresh =
             entry.is_fresh(now, self.marks(region)) && may(self.judge(), entry.proved(), latest, Proof::at(now));
+        if fresh && entry.deadlines().rests_on_stale {
+            note_stale();
+        }
         fresh.then_some(entry)
     }
 
     #[inline]
-    fn marks(&self, region: &Region) -> Marks {
+    pub(super) fn marks(&self, region: &Region) -> Marks {
         Marks { epoch: self.fence().epoch(), generation: region.generation() }
     }
 }
@@ -84,19 +119,18 @@ impl Cache {
 /// Answers a request that L1 could not: by another caller's load, by L2, or by `body`.
 ///
 /// Cancel safe: a leader that is dropped hands its load to a waiter, a waiter that is dropped is struck off.
-pub(crate) async fn load<S, F>(request: Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> S::Output
+pub(crate) async fn load<S, F>(request: Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> Keep) -> S::Output
 where
     S: Shape,
     F: Future<Output = S::Output>,
 {
     let ending = Ending::of(&request);
-    let (output, source) = match request.mode {
-        Mode::Uncached => (body.await, Source::Bypass),
-        Mode::Refreshed => (refresh::<S, F>(&request, body, keep).await, Source::Loader),
-        Mode::Usual => join::<S, F>(&request, body, keep).await,
+    let answer = match request.mode {
+        Mode::Uncached => Answer::of(body.await, Source::Bypass),
+        Mode::Refreshed => refresh::<S, F>(&request, body, keep).await,
+        Mode::Usual => finish::<S, F>(part::<S>(&request).await, &request, body, keep).await,
     };
-    ending.with(source);
-    output
+    answer.end(ending)
 }
 
 /// Looks in both tiers and never loads. The outer `None` is a miss, the inner one a kept absence.
@@ -113,99 +147,84 @@ pub(crate) async fn peek<T: Cacheable>(request: &Request) -> Option<Option<T>> {
     Some(value)
 }
 
-/// Waits for who loads the key already, or loads it.
-async fn join<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> (S::Output, Source)
-where
-    S: Shape,
-    F: Future<Output = S::Output>,
-{
+/// Waits for who loads the key already, if anybody does.
+pub(super) async fn part<S: Shape>(request: &Request) -> Part<S::Output> {
     let came = Came { latest: request.cache.judge().latest(), at: Proof::now() };
-    let lead = match request.cache.flights().join(&request.digest) {
-        Role::Lead(lead) => Some(lead),
-        Role::Reentrant => None,
+    match request.cache.flights().join(&request.digest) {
+        Role::Lead(lead) => Part::Lead(lead),
+        Role::Reentrant => Part::Alone,
         Role::Wait(wait) => match wait.await {
-            Turn::Lead(lead) => Some(lead),
-            Turn::Alone => None,
-            Turn::Shared(shared) if !request.cache.may_share(&shared, came) => {
-                let (output, source, _) = read_through::<S, F>(request, body, keep).await;
-                return (output, source);
-            }
-            Turn::Shared(shared) => match joined::<S>(&shared) {
-                Some(output) => return (output, Source::Joined),
-                None => None,
-            },
+            Turn::Lead(lead) => Part::Lead(lead),
+            Turn::Alone => Part::Alone,
+            Turn::Shared(shared) if !request.cache.may_share(&shared, came) => Part::Late,
+            Turn::Shared(shared) => joined::<S>(&shared).map_or(Part::Alone, Part::Answered),
         },
-    };
-    match lead {
-        Some(lead) => lead_load::<S, F>(lead, request, body, keep).await,
-        None => (run::<S, F>(request, request.begin(), None, body, keep).await.0, Source::Loader),
     }
 }
 
-/// Loads for all who wait.
-async fn lead_load<S, F>(
-    lead: Lead<Digest, Shared>,
+/// Does what the caller's part is.
+pub(super) async fn finish<S, F>(
+    part: Part<S::Output>,
     request: &Request,
     body: Pin<&mut F>,
-    keep: impl Fn(&S::Value) -> bool,
-) -> (S::Output, Source)
+    keep: impl Fn(&S::Value) -> Keep,
+) -> Answer<S::Output>
 where
     S: Shape,
     F: Future<Output = S::Output>,
 {
-    let (output, source, shared) = lead.drive(pin!(read_through::<S, F>(request, body, keep))).await;
-    lead.end(shared);
-    (output, source)
+    match part {
+        Part::Answered(answer) => answer,
+        Part::Lead(lead) => {
+            let (answer, shared) = lead.drive(pin!(read_through::<S, F>(request, body, keep))).await;
+            lead.end(shared);
+            answer
+        }
+        Part::Late => read_through::<S, F>(request, body, keep).await.0,
+        Part::Alone => {
+            let hand = Hand { begun: request.begin(), fill: None, stale: None };
+            run::<S, F>(request, hand, body, keep).await.0
+        }
+    }
 }
 
 /// L1 once more, L2, and then the body.
-async fn read_through<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> Loaded<S::Output>
+async fn read_through<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> Keep) -> Loaded<S::Output>
 where
     S: Shape,
     F: Future<Output = S::Output>,
 {
     // Another load may have ended between this call's look and its lead.
-    if let Some(entry) = request.cache.look(&request.region, &request.digest) {
-        let shared = Shared::Value(entry);
-        if let Some(output) = joined::<S>(&shared) {
-            return (output, Source::L1, Some(shared));
-        }
+    if let Some(entry) = request.cache.look(&request.region, &request.digest)
+        && let Some(loaded) = found::<S>(&entry, Source::L1)
+    {
+        return loaded;
     }
     let mut patience = Patience::new();
-    let (begun, fill) = loop {
+    let hand = loop {
         let begun = request.begin();
-        let missing = match fetch(request).await.decode::<S::Value>(request) {
-            Err(Fetched::Unreachable) => {
-                if let Some(entry) = request.cache.tolerable(&request.region, &request.digest) {
-                    let shared = Shared::Value(entry);
-                    if let Some(output) = joined::<S>(&shared) {
-                        return (output, Source::L1, Some(shared));
-                    }
-                }
-                break (begun, None);
-            }
-            Err(missing) => missing,
-            Ok((stored, life)) => match S::output(stored.value.clone()) {
-                Some(output) => {
-                    let entry = promote(request, begun, stored, life);
-                    return (output, Source::L2, Some(Shared::Value(entry)));
-                }
-                // A kept absence under a function that has none: another function's, by a shared address.
-                None => break (begun, None),
-            },
+        let (missing, stale) = match look_in_tiers::<S>(request, begun).await {
+            Tiers::Answer(loaded) => return loaded,
+            Tiers::Missing { fetched, stale } => (fetched, stale),
         };
+        if let Some(loaded) = stale.as_ref().and_then(|entry| at_once::<S>(request, entry)) {
+            return loaded;
+        }
         match missing.ask(request).await {
-            Asked::Granted(fill) => break (begun, Some(fill)),
+            Asked::Granted(fill) => break Hand { begun, fill: Some(fill), stale },
             Asked::Again(holder) if patience.pause(request, holder).await => {}
-            Asked::Again(_) | Asked::Refused => break (begun, None),
+            Asked::Again(_) | Asked::Refused => break Hand { begun, fill: None, stale },
         }
     };
-    let (output, shared) = run::<S, F>(request, begun, fill, body, keep).await;
-    (output, Source::Loader, shared)
+    run::<S, F>(request, hand, body, keep).await
 }
 
 /// Runs the body without reading first, and keeps what it gives.
-async fn refresh<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> S::Output
+pub(super) async fn refresh<S, F>(
+    request: &Request,
+    body: Pin<&mut F>,
+    keep: impl Fn(&S::Value) -> Keep,
+) -> Answer<S::Output>
 where
     S: Shape,
     F: Future<Output = S::Output>,
@@ -214,46 +233,80 @@ where
     request.cache.fence().bump(&request.digest, || {});
     request.cache.flights().forget(&request.digest);
     let begun = request.begin();
-    let fill = refill(request).await;
-    run::<S, F>(request, begun, fill, body, keep).await.0
+    let hand = Hand { begun, fill: refill(request).await, stale: None };
+    run::<S, F>(request, hand, body, keep).await.0
 }
 
 /// Runs the body and keeps what it gives.
-async fn run<S, F>(
+pub(super) async fn run<S, F>(
     request: &Request,
-    begun: Begun,
-    fill: Option<Fill>,
+    hand: Hand,
     body: Pin<&mut F>,
-    keep: impl Fn(&S::Value) -> bool,
-) -> (S::Output, Option<Shared>)
+    keep: impl Fn(&S::Value) -> Keep,
+) -> Loaded<S::Output>
 where
     S: Shape,
     F: Future<Output = S::Output>,
 {
+    let Hand { begun, fill, stale } = hand;
     let counters = &request.region.counters;
-    let started = Instant::now();
-    let output = inside(begun.proved, body).await;
-    let load_time = started.elapsed();
+    let started = Moment::now();
+    let (output, rests_on_stale) = inside(begun.proved, body).await;
+    let load_time = Moment::now().since(started);
     counters.time(Timed::Load, load_time);
     let value = match S::split(output) {
         Split::Kept(value) => value,
         Split::Failed(output) => {
             counters.count(Event::LoadError);
+            if let Some(loaded) = stale.and_then(|entry| for_error::<S>(request, begun, &entry)) {
+                return loaded;
+            }
             let shared = S::share(&output).map(Shared::Error);
-            return (output, shared);
+            return (Answer { rests_on_stale, ..Answer::of(output, Source::Loader) }, shared);
         }
     };
-    let keep = value.as_ref().is_none_or(keep);
-    let fresh = Fresh { value: value.as_ref(), load_time, fill, begun };
+    let keep = value.as_ref().map_or(Keep::Usual, keep);
+    let replaces = stale.is_some();
+    let fresh = Fresh { value: value.as_ref(), load_time, fill, begun, replaces, rests_on_stale };
     let entry = store(request, fresh, keep).await;
     let output = S::output(value).expect("a shape puts together what it took apart");
-    (output, Some(Shared::Value(entry)))
+    (Answer { rests_on_stale, ..Answer::of(output, Source::Loader) }, Some(Shared::Value(entry)))
 }
 
-/// Another caller's result as this call's output.
-fn joined<S: Shape>(shared: &Shared) -> Option<S::Output> {
+/// What a tier has, as an answer; `None` if it is no value of this shape.
+pub(super) fn found<S: Shape>(entry: &Arc<AnyEntry>, source: Source) -> Option<Loaded<S::Output>> {
+    let answer = Answer::from_entry::<S>(entry, source)?;
+    let shared = if source == Source::Stale { Shared::Stale } else { Shared::Value };
+    Some((answer, Some(shared(Arc::clone(entry)))))
+}
+
+/// Another caller's result as this call's answer.
+fn joined<S: Shape>(shared: &Shared) -> Option<Answer<S::Output>> {
     match shared {
-        Shared::Value(entry) => entry.value().cloned().and_then(S::output),
-        Shared::Error(error) => S::joined(&**error as &(dyn Any + Send + Sync)),
+        Shared::Value(entry) => Answer::from_entry::<S>(entry, Source::Joined),
+        Shared::Stale(entry) => Answer::from_entry::<S>(entry, Source::Stale),
+        Shared::Error(error) => Some(Answer::of(S::joined(&**error as &(dyn Any + Send + Sync))?, Source::Joined)),
+    }
+}
+
+impl<O> Answer<O> {
+    pub(super) fn of(output: O, source: Source) -> Self {
+        Self { output, source, rests_on_stale: false }
+    }
+
+    /// What an entry holds.
+    pub(super) fn from_entry<S: Shape<Output = O>>(entry: &AnyEntry, source: Source) -> Option<Self> {
+        let output = entry.value().cloned().and_then(S::output)?;
+        let rests_on_stale = source == Source::Stale || entry.deadlines().rests_on_stale;
+        Some(Self { output, source, rests_on_stale })
+    }
+
+    /// Ends the request with it.
+    pub(super) fn end(self, ending: Ending<'_>) -> O {
+        if self.rests_on_stale {
+            note_stale();
+        }
+        ending.with(self.source);
+        self.output
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Request {
     pub(crate) terms: Terms,
     pub(crate) mode: Mode,
     pub(crate) report: Option<Report>,
+    /// Whether its body can be run behind.
+    pub(crate) owned: bool,
 }
 
 impl Request {
@@ -50,6 +52,7 @@ impl Request {
             terms: region.terms,
             mode: Mode::Usual,
             report: None,
+            owned: false,
         }
     }
 

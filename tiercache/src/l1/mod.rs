@@ -12,7 +12,7 @@ mod mini_moka;
 #[cfg(feature = "quick-cache")]
 mod quick_cache;
 
-pub(crate) use entry::{AnyEntry, Marks};
+pub(crate) use entry::{AnyEntry, Deadlines, Marks};
 
 /// Which engine holds the values of L1, and how many.
 ///
