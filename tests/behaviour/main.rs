@@ -13,6 +13,8 @@ mod invalidation;
 mod named;
 mod policy;
 mod races;
+mod running;
+mod stale;
 mod statistics;
 mod tiers;
 mod values;

@@ -2,6 +2,7 @@
 
 mod key;
 mod options;
+mod running;
 mod signature;
 pub(crate) mod writes;
 
@@ -12,15 +13,17 @@ use self::options::EntryWish;
 use crate::attr::{About, Literals, Place, Word, Words};
 use crate::diag::{self, Errors};
 use crate::item::{Address, Form, Function, is_declaration};
-use crate::model::{CompanionWish, Home, Key, Own, Settings, Wishes};
+use crate::model::{CompanionWish, Home, Keeping, Key, Own, Settings, Wishes};
 use crate::paths::Paths;
 
 /// Judges a function and its options: everything that is wrong with them, or what they ask for.
 pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes), Error> {
-    let Words { literals, key, skip, cache_if, at, value, entry, krate, given, faults } = words;
+    let Words { literals, running, ttl_from, key, skip, cache_if, at, value, entry, krate, given, faults } = words;
     let mut errors = Errors::default();
     signature::function(function, value.as_ref().map(|word| &word.value), &mut errors);
     options::faults(faults, Place::Function, &mut errors);
+    let has_window = literals.stale_if_error.is_some() || at.is_some();
+    let running = running::of_function(running, has_window, function.output.as_ref(), &mut errors);
     let skip = key::skipped(skip, &function.args, &mut errors);
     let home = match at {
         Some(address) => {
@@ -35,7 +38,8 @@ pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes)
         })),
     };
     let paths = Paths::new(krate.as_ref().map(|word| &word.value));
-    let wishes = Wishes { paths, home, keep: cache_if.map(|word| word.value) };
+    let keeping = Keeping { cache_if: cache_if.map(|word| word.value), ttl_from: ttl_from.map(|word| word.value) };
+    let wishes = Wishes { paths, home, keeping, running };
     match function.output.clone() {
         Some(output) => errors.or((output, wishes)),
         // A function without a return type has an error already.
@@ -46,7 +50,20 @@ pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes)
 /// Judges an `entry!`.
 pub(crate) fn declared(address: &Address, words: Words) -> Result<(Type, Settings, Key), Error> {
     // The reader has refused the options of functions.
-    let Words { literals, key, skip: _, cache_if: _, at: _, value: _, entry: _, krate: _, given: _, faults } = words;
+    let Words {
+        literals,
+        running: _,
+        ttl_from: _,
+        key,
+        skip: _,
+        cache_if: _,
+        at: _,
+        value: _,
+        entry: _,
+        krate: _,
+        given: _,
+        faults,
+    } = words;
     let mut errors = Errors::default();
     signature::address(&address.sig, &address.args, address.output.as_ref(), &mut errors);
     options::faults(faults, Place::Entry, &mut errors);

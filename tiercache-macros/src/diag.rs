@@ -1,5 +1,6 @@
 //! The wording of every compile error: lower case, no full stop, and what to write instead.
 
+pub(crate) mod running;
 pub(crate) mod writes;
 
 use proc_macro2::{Ident, TokenStream};

@@ -17,6 +17,7 @@ mod item;
 mod model;
 mod names;
 mod paths;
+mod receiver;
 mod run;
 #[cfg(test)]
 mod snapshots;

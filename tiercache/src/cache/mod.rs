@@ -1,5 +1,6 @@
 //! The cache: tiers configured once, shared by all cached functions.
 
+mod answer;
 mod beat;
 mod builder;
 mod direct;
@@ -56,8 +57,8 @@ use crate::guard::{Guard, Io};
 use crate::key::Digest;
 use crate::stats::{Stats, Tally};
 
+use answer::Shared;
 use freshness::Judge;
-use read::Shared;
 use region::Regions;
 
 /// A tiered cache. Cheap to clone: all clones are the same cache.

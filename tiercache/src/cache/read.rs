@@ -1,6 +1,5 @@
 //! The path of a call. Only here is the order L1 → single flight → L2 → body → L2 store → L1 store.
 
-use std::any::Any;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -11,9 +10,10 @@ use crate::l1::{AnyEntry, Marks};
 use crate::stats::{Event, Source, Timed};
 use crate::time::{Moment, Proof};
 use crate::value::Cacheable;
-use crate::value::shape::{Shape, SharedError, Split};
+use crate::value::shape::{Shape, Split};
 
 use super::Cache;
+use super::answer::{Answer, Loaded, Shared, found, joined};
 use super::fetch::fetch;
 use super::fill::{Asked, Fill, Patience, refill};
 use super::freshness::{Judge, inside, note_stale};
@@ -23,36 +23,14 @@ use super::request::{Begun, Ending, Mode, Request};
 use super::stale::{Tiers, at_once, for_error, look_in_tiers};
 use super::write::{Fresh, promote, store};
 
-/// What a leader hands to its waiters.
-#[derive(Clone)]
-pub(crate) enum Shared {
-    Value(Arc<AnyEntry>),
-    /// A value past its life.
-    Stale(Arc<AnyEntry>),
-    Error(SharedError),
-}
-
-/// An output, and where it came from.
-pub(super) struct Answer<O> {
-    output: O,
-    pub(super) source: Source,
-    /// Whether it is a stale value, or was made with one.
-    rests_on_stale: bool,
-}
-
-/// An answer, and what waiters may have of it.
-pub(super) type Loaded<O> = (Answer<O>, Option<Shared>);
-
 /// What a caller of a key is to do.
-pub(super) enum Part<O> {
+pub(super) enum Part {
     /// Load it for all who wait.
     Lead(Lead<Digest, Shared>),
     /// Run the body by itself.
     Alone,
     /// Look in the tiers: what it waited for is too old for it.
     Late,
-    /// Nothing: it has been answered.
-    Answered(Answer<O>),
 }
 
 /// What is at hand when a body is to be run.
@@ -128,7 +106,13 @@ where
     let answer = match request.mode {
         Mode::Uncached => Answer::of(body.await, Source::Bypass),
         Mode::Refreshed => refresh::<S, F>(&request, body, keep).await,
-        Mode::Usual => finish::<S, F>(part::<S>(&request).await, &request, body, keep).await,
+        Mode::Usual => {
+            let part = match part::<S>(&request).await {
+                Ok(part) => part,
+                Err(answer) => return answer.end(ending),
+            };
+            finish::<S, F>(part, &request, body, keep).await
+        }
     };
     answer.end(ending)
 }
@@ -147,24 +131,25 @@ pub(crate) async fn peek<T: Cacheable>(request: &Request) -> Option<Option<T>> {
     Some(value)
 }
 
-/// Waits for who loads the key already, if anybody does.
-pub(super) async fn part<S: Shape>(request: &Request) -> Part<S::Output> {
+/// Waits for who loads the key already, if anybody does: for the answer, or for what the caller is to do.
+pub(super) async fn part<S: Shape>(request: &Request) -> Result<Part, Answer<S::Output>> {
     let came = Came { latest: request.cache.judge().latest(), at: Proof::now() };
-    match request.cache.flights().join(&request.digest) {
+    let part = match request.cache.flights().join(&request.digest) {
         Role::Lead(lead) => Part::Lead(lead),
         Role::Reentrant => Part::Alone,
         Role::Wait(wait) => match wait.await {
             Turn::Lead(lead) => Part::Lead(lead),
             Turn::Alone => Part::Alone,
             Turn::Shared(shared) if !request.cache.may_share(&shared, came) => Part::Late,
-            Turn::Shared(shared) => joined::<S>(&shared).map_or(Part::Alone, Part::Answered),
+            Turn::Shared(shared) => return joined::<S>(&shared).map_or(Ok(Part::Alone), Err),
         },
-    }
+    };
+    Ok(part)
 }
 
 /// Does what the caller's part is.
 pub(super) async fn finish<S, F>(
-    part: Part<S::Output>,
+    part: Part,
     request: &Request,
     body: Pin<&mut F>,
     keep: impl Fn(&S::Value) -> Keep,
@@ -174,7 +159,6 @@ where
     F: Future<Output = S::Output>,
 {
     match part {
-        Part::Answered(answer) => answer,
         Part::Lead(lead) => {
             let (answer, shared) = lead.drive(pin!(read_through::<S, F>(request, body, keep))).await;
             lead.end(shared);
@@ -262,7 +246,7 @@ where
                 return loaded;
             }
             let shared = S::share(&output).map(Shared::Error);
-            return (Answer { rests_on_stale, ..Answer::of(output, Source::Loader) }, shared);
+            return (Answer::loaded(output, rests_on_stale), shared);
         }
     };
     let keep = value.as_ref().map_or(Keep::Usual, keep);
@@ -270,43 +254,5 @@ where
     let fresh = Fresh { value: value.as_ref(), load_time, fill, begun, replaces, rests_on_stale };
     let entry = store(request, fresh, keep).await;
     let output = S::output(value).expect("a shape puts together what it took apart");
-    (Answer { rests_on_stale, ..Answer::of(output, Source::Loader) }, Some(Shared::Value(entry)))
-}
-
-/// What a tier has, as an answer; `None` if it is no value of this shape.
-pub(super) fn found<S: Shape>(entry: &Arc<AnyEntry>, source: Source) -> Option<Loaded<S::Output>> {
-    let answer = Answer::from_entry::<S>(entry, source)?;
-    let shared = if source == Source::Stale { Shared::Stale } else { Shared::Value };
-    Some((answer, Some(shared(Arc::clone(entry)))))
-}
-
-/// Another caller's result as this call's answer.
-fn joined<S: Shape>(shared: &Shared) -> Option<Answer<S::Output>> {
-    match shared {
-        Shared::Value(entry) => Answer::from_entry::<S>(entry, Source::Joined),
-        Shared::Stale(entry) => Answer::from_entry::<S>(entry, Source::Stale),
-        Shared::Error(error) => Some(Answer::of(S::joined(&**error as &(dyn Any + Send + Sync))?, Source::Joined)),
-    }
-}
-
-impl<O> Answer<O> {
-    pub(super) fn of(output: O, source: Source) -> Self {
-        Self { output, source, rests_on_stale: false }
-    }
-
-    /// What an entry holds.
-    pub(super) fn from_entry<S: Shape<Output = O>>(entry: &AnyEntry, source: Source) -> Option<Self> {
-        let output = entry.value().cloned().and_then(S::output)?;
-        let rests_on_stale = source == Source::Stale || entry.deadlines().rests_on_stale;
-        Some(Self { output, source, rests_on_stale })
-    }
-
-    /// Ends the request with it.
-    pub(super) fn end(self, ending: Ending<'_>) -> O {
-        if self.rests_on_stale {
-            note_stale();
-        }
-        ending.with(self.source);
-        self.output
-    }
+    (Answer::loaded(output, rests_on_stale), Some(Shared::Value(entry)))
 }

@@ -20,10 +20,11 @@ use crate::time::Moment;
 use crate::value::shape::Shape;
 
 use super::Cache;
+use super::answer::{Answer, Shared};
 use super::fetch::fetch;
 use super::fill::Asked;
 use super::life::Keep;
-use super::read::{Answer, Hand, Part, Shared, finish, part, refresh, run};
+use super::read::{Hand, Part, finish, part, refresh, run};
 use super::request::{Ending, Mode, Request};
 use super::timeout::{First, first};
 use super::write::promote;
@@ -82,11 +83,17 @@ where
 {
     let mut patience = Patience::of(request);
     let part = match patience.wait::<_, S>(pin!(part::<S>(request))).await {
-        First::One(part) => part,
+        First::One(Ok(part)) => part,
+        First::One(Err(answer)) => {
+            if answer.source == Source::Stale {
+                behind::<S, K>(request, body, keep);
+            }
+            return answer;
+        }
         First::Other(stale) => return stale,
     };
     let is_apart = request.terms.detach || request.terms.soft_timeout.is_some();
-    if !is_apart || matches!(part, Part::Answered(_)) {
+    if !is_apart {
         return owned::<S, K>(part, request.silent(), body, keep).await;
     }
     let task = spawn(&request.cache, owned::<S, K>(part, request.silent(), body, keep));
@@ -96,7 +103,7 @@ where
 }
 
 /// Does what the caller's part is, and refreshes behind what was found stale.
-async fn owned<S, K>(part: Part<S::Output>, request: Request, body: Owned<S::Output>, keep: Arc<K>) -> Answer<S::Output>
+async fn owned<S, K>(part: Part, request: Request, body: Owned<S::Output>, keep: Arc<K>) -> Answer<S::Output>
 where
     S: Shape + 'static,
     S::Output: Send + 'static,

@@ -13,10 +13,10 @@ use crate::time::{Moment, Proof};
 use crate::value::shape::Shape;
 
 use super::Cache;
+use super::answer::{Loaded, found};
 use super::fetch::{Fetched, fetch};
 use super::freshness::note_stale;
 use super::policy::Terms;
-use super::read::{Loaded, found};
 use super::region::Region;
 use super::request::{Begun, Request};
 use super::write::promote;

@@ -180,10 +180,8 @@ pub trait Give: Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Send + 'static> Give for T {}
 
-/// An argument that the body takes with it.
-pub fn give<T: Give>(argument: T) -> T {
-    argument
-}
+/// Asks that the body can take an argument with it.
+pub fn given<T: Give>(_argument: &T) {}
 
 /// What a borrowed argument refers to, owned.
 pub struct Lent<T: Lend + ?Sized>(T::Owned);

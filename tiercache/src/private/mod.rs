@@ -14,7 +14,7 @@ pub use crate::cache::{Keep, Owned, Policy};
 pub use crate::value::returns::Returns;
 pub use crate::value::shape::Shape;
 pub use address::Address;
-pub use apart::{Give, Late, Lend, Lent, TimesOut, always, both, give, keep_if, late, own, ttl_from};
+pub use apart::{Give, Late, Lend, Lent, TimesOut, always, both, given, keep_if, late, own, ttl_from};
 pub use lookup::{Call, Look, Lookup, at};
 pub use site::Site;
 
