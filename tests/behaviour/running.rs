@@ -232,12 +232,12 @@ async fn jitter_shortens_lives_in_l2_and_never_lengthens_them() {
             tokio::time::pause();
             advance(Duration::from_secs(480)).await;
             for id in 0..100 {
-                assert!(find_entry(id).peek().await.is_some());
+                assert_eq!(source(find(id)).await, (id, Source::L1));
             }
             advance(Duration::from_secs(510)).await;
             for id in 0..100 {
-                assert!(exact_entry(id).peek().await.is_some());
-                left += u64::from(find_entry(id).peek().await.is_some());
+                assert_eq!(source(exact(id)).await, (id, Source::L1));
+                left += u64::from(source(find(id)).await.1 == Source::L1);
             }
         })
         .await;

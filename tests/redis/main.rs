@@ -6,6 +6,7 @@ mod lease;
 mod other_process;
 mod propagation;
 mod races;
+mod stale;
 mod stored_bytes;
 mod tier;
 mod tls;

@@ -145,6 +145,87 @@ use proc_macro::TokenStream;
 /// # drop(complete(String::new()));
 /// ```
 ///
+/// ## `stale_if_error = 600`
+///
+/// Keeps a value for this long past its life, in the spelling of `ttl`, and gives it when the body fails or takes longer than its
+/// `timeout`. What was invalidated is not given. An absence is not kept past its `none_ttl`.
+///
+/// ## `timeout = "2s"`
+///
+/// Drops the body when it takes longer. With nothing stale to give, the function returns `Err(E::from(TimedOut))`.
+///
+/// ```
+/// # use tiercache::{Cache, TimedOut, cached};
+/// #[derive(Debug, PartialEq)]
+/// struct Late;
+///
+/// impl From<TimedOut> for Late {
+///     fn from(_: TimedOut) -> Self {
+///         Late
+///     }
+/// }
+///
+/// #[cached(stale_if_error = 600, timeout = "20ms")]
+/// async fn hangs(id: u64) -> Result<u64, Late> {
+///     std::future::pending().await
+/// }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> tiercache::Result<()> {
+/// # let cache = Cache::builder().build().await?;
+/// # cache.scope(async {
+/// assert_eq!(hangs(1).await, Err(Late));
+/// # Ok(()) }).await }
+/// ```
+///
+/// ## `stale_while_revalidate = 60`
+///
+/// For this long past its life a value is given at once, and refreshed behind: once in this process, and once in the fleet.
+///
+/// This and the next three need a body that can outlive its caller. On a miss the function then owns what the body uses: of a `&str` a
+/// `String`, of a `&[T]` a `Vec<T>`, of any other `&T` a clone, of `&self` a clone of `Self`; the other arguments are moved. All are
+/// `Send + 'static`, and the body's future is `Send`. It runs in a task of the runtime around, or without one on the cache's own thread,
+/// and keeps the caller's `scope`.
+///
+/// ## `refresh_ahead = 0.8`, `refresh_ahead = "auto"`
+///
+/// A value that is asked for after this share of its life is refreshed behind, before it expires. With `"auto"` chance decides: the nearer
+/// the end and the longer the load takes, the more likely (`XFetch`; Vattani, Chierichetti, Lowenstein, VLDB 2015).
+///
+/// ## `soft_timeout = "50ms"`
+///
+/// When the body takes longer and there is a stale value, the caller is given that; the body goes on, and what it gives is stored.
+///
+/// ## `detach`
+///
+/// The body goes on when its caller goes away.
+///
+/// ```
+/// # use tiercache::cached;
+/// #[cached(ttl = 300, stale_while_revalidate = 60, refresh_ahead = 0.8, soft_timeout = "50ms", detach)]
+/// async fn price(shop: &str, articles: &[u64]) -> u64 {
+///     shop.len() as u64 + articles.iter().sum::<u64>()
+/// }
+/// # drop(price("", &[]));
+/// ```
+///
+/// ## `jitter = 0.1`
+///
+/// Shortens each life in L2 by a random part of up to this share, so that what was made together does not expire together. Left out: the
+/// cache's default, which is 0.05. `jitter = 0` is none.
+///
+/// ## `ttl_from = |token| token.life`
+///
+/// The value says how long it lives. It sees `&T` and gives a `Duration`; zero is not kept. `ttl` is then for what no body gave.
+///
+/// ```
+/// # use tiercache::cached;
+/// # use std::time::Duration;
+/// #[cached(jitter = 0, ttl_from = |(_, seconds)| Duration::from_secs(*seconds))]
+/// async fn token(user: u64) -> (String, u64) {
+///     (format!("token of {user}"), 3600)
+/// }
+/// # drop(token(1));
+/// ```
+///
 /// ## `version = 2`
 ///
 /// Raise it when the meaning of the value changes: what other versions have stored is a miss.
@@ -246,7 +327,7 @@ pub fn invalidates(targets: TokenStream, item: TokenStream) -> TokenStream {
 /// read one thing.
 ///
 /// Docs, attributes and visibility are the function's; after the signature come the options of [`macro@cached`] that are about
-/// the value: `ttl`, `l1_ttl`, `none_ttl`, `prefix`, `key`, `cache`, `version`, `id`, `codec`, and `crate`. What it returns is
+/// the value: `ttl`, `l1_ttl`, `none_ttl`, `stale_if_error`, `jitter`, `prefix`, `key`, `cache`, `version`, `id`, `codec`, and `crate`. What it returns is
 /// the type that is stored. Its identity is its path, or `id`.
 ///
 /// ```

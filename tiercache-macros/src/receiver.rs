@@ -84,13 +84,13 @@ mod tests {
             use self::inner::{self, of};
             impl Other { fn get(&self) -> u8 { self.0 } }
             let all = format!("{}", self.name);
-            self.run(|| self.id, [self], self::free(&all)).await
+            self.run(self.id, [self], self::free(&all)).await
         };
         let expected = quote! {
             use self::inner::{self, of};
             impl Other { fn get(&self) -> u8 { self.0 } }
             let all = format!("{}", __self.name);
-            __self.run(|| __self.id, [__self], self::free(&all)).await
+            __self.run(__self.id, [__self], self::free(&all)).await
         };
         assert_eq!(renamed(body, &name()).to_string(), expected.to_string());
     }

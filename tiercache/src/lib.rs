@@ -34,6 +34,7 @@
 //! - [`CallExt`], one call handled differently; [`Cache::scope`], a cache of its own for a test.
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
+//! - [`guide::freshness`]: what to do about values that are old, and bodies that are slow or fail.
 //!
 //! # Concurrent calls on the same key
 //!
@@ -106,6 +107,9 @@ pub mod guide {
     /// Which of key, prefix and namespace to invalidate, when, and what is promised then.
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/invalidation.md"))]
     pub mod invalidation {}
+    /// Values that are old, late or missing: which option for which trouble, and what each promises.
+    #[cfg_attr(feature = "macros", doc = include_str!("../docs/freshness.md"))]
+    pub mod freshness {}
 }
 
 /// The examples of the README run as doc tests.

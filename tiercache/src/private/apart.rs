@@ -133,7 +133,7 @@ impl<S> Call<S> {
             Some(cache) => Box::pin(async move { cache.scope(body).await }),
             None => body,
         };
-        Box::pin(load_owned::<S, _>(request, body, keep, self.given)).await
+        Box::pin(load_owned::<S, _>(*request, body, keep, self.given)).await
     }
 
     /// The same, for no longer than the function's timeout.

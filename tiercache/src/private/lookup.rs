@@ -62,7 +62,8 @@ pub enum Look<S: Shape> {
 
 /// A call that L1 could not answer.
 pub struct Call<S> {
-    pub(super) request: Option<Request>,
+    /// Boxed, so that it costs the function's future a pointer; a miss can afford it.
+    pub(super) request: Option<Box<Request>>,
     /// What is given, while the body runs behind.
     pub(super) given: Option<(Arc<AnyEntry>, Source)>,
     /// For a call that bypasses the cache.
@@ -209,7 +210,7 @@ fn miss<S: Shape>(
     let terms = said.terms(region);
     let Adjustment { mode, report } = said.adjustment.unwrap_or_default();
     let request = Request { mode, report, terms, ..Request::new(cache, region, digest) };
-    Look::Miss(Call { request: Some(request), given, report: None, shape: PhantomData })
+    Look::Miss(Call { request: Some(Box::new(request)), given, report: None, shape: PhantomData })
 }
 
 /// The body runs as if there were no cache.
@@ -255,7 +256,7 @@ impl<S> Call<S> {
     {
         if let Some(request) = self.request {
             // Boxed, so that it costs the function's future a pointer; a miss can afford it.
-            return Box::pin(load::<S, F>(request, body, keep)).await;
+            return Box::pin(load::<S, F>(*request, body, keep)).await;
         }
         tell(self.report.as_ref(), Source::Bypass);
         body.await
