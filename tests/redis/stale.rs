@@ -82,7 +82,7 @@ async fn while_l2_is_down_stale_values_are_bounded_as_others_are() {
     }
     for (freshness, expected) in [(Freshness::Available, Ok(1)), (Freshness::Bounded, Err(()))] {
         let (server, runs) = (RedisServer::start().await, Calls::new());
-        let redis = Redis::new(&server.url()).unwrap();
+        let redis = Redis::new(server.url()).unwrap();
         let builder = Cache::builder().l2(redis).freshness(freshness).degraded_l1_ttl(Duration::from_millis(500));
         let cache = builder.l2_deadline(Duration::from_secs(1)).build().await.unwrap();
         cache.scope(flaky(1, &runs)).await.unwrap();

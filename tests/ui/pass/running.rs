@@ -27,6 +27,7 @@ struct Owner(u64);
     timeout = "2s",
     soft_timeout = "50ms",
     jitter = 0,
+    value = u64,
     detach
 )]
 async fn everything(id: u64) -> Alias {

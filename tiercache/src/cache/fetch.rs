@@ -84,7 +84,7 @@ fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Fetched {
 fn left(header: &Header, remaining: Option<Duration>) -> Life {
     let whole = whole(header);
     let hard = remaining.map_or(whole.hard, |remaining| remaining.min(whole.hard));
-    Life { soft: whole.soft.saturating_sub(whole.hard - hard), hard }
+    Life { soft: whole.soft.saturating_sub(whole.hard.saturating_sub(hard)), hard }
 }
 
 fn whole(header: &Header) -> Life {

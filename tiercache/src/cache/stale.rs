@@ -72,14 +72,12 @@ pub(super) enum Tiers<O> {
 /// Reads L2; where it is not asked or does not answer, memory once more.
 pub(super) async fn look_in_tiers<S: Shape>(request: &Request, begun: Begun) -> Tiers<S::Output> {
     let (fetched, stale) = match fetch(request).await.decode::<S::Value>(request) {
-        Ok((stored, life)) => match S::output(stored.value.clone()) {
-            Some(_) => {
-                let entry = promote(request, begun, stored, life);
-                return answer::<S>(&entry, Source::L2).unwrap_or_else(nothing);
-            }
-            // A kept absence under a function that has none: another function's, by a shared address.
-            None => return nothing(),
-        },
+        Ok((stored, life)) if stored.value.is_some() || S::absence().is_some() => {
+            let entry = promote(request, begun, stored, life);
+            return answer::<S>(&entry, Source::L2).unwrap_or_else(nothing);
+        }
+        // A kept absence under a function that has none: another function's, by a shared address.
+        Ok(_) => return nothing(),
         Err(Fetched::Unreachable) => {
             let tolerable = request.cache.tolerable(&request.region, &request.digest);
             if let Some(answer) = tolerable.and_then(|entry| answer::<S>(&entry, Source::L1)) {

@@ -209,7 +209,7 @@ fn miss<S: Shape>(
 ) -> Look<S> {
     let terms = said.terms(region);
     let Adjustment { mode, report } = said.adjustment.unwrap_or_default();
-    let request = Request { mode, report, terms, ..Request::new(cache, region, digest) };
+    let request = Request { terms, mode, report, ..Request::new(cache, region, digest) };
     Look::Miss(Call { request: Some(Box::new(request)), given, report: None, shape: PhantomData })
 }
 
