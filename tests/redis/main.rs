@@ -10,6 +10,7 @@ mod propagation;
 mod queued;
 mod races;
 mod rollback;
+mod stale;
 mod stored_bytes;
 mod tags;
 mod tier;
