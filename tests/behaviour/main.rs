@@ -18,6 +18,8 @@ mod named;
 mod policy;
 mod queued;
 mod races;
+mod running;
+mod stale;
 mod statistics;
 mod tags;
 mod tiers;

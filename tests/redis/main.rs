@@ -11,6 +11,7 @@ mod propagation;
 mod queued;
 mod races;
 mod rollback;
+mod stale;
 mod stored_bytes;
 mod tags;
 mod tier;

@@ -9,7 +9,6 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::discouraged::Speculative as _;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::punctuated::Punctuated;
 use syn::{Expr, Path, Token, Type, parenthesized};
 
 /// An option as given: its name, for spans, and its value.
@@ -29,12 +28,26 @@ pub(crate) struct Literals {
     pub(crate) version: Option<Word<Expr>>,
     pub(crate) id: Option<Word<Expr>>,
     pub(crate) codec: Option<Word<Expr>>,
+    pub(crate) stale_if_error: Option<Word<Expr>>,
+    pub(crate) jitter: Option<Word<Expr>>,
+}
+
+/// The options that say how a function's body is run.
+#[derive(Default)]
+pub(crate) struct Running {
+    pub(crate) stale_while_revalidate: Option<Word<Expr>>,
+    pub(crate) refresh_ahead: Option<Word<Expr>>,
+    pub(crate) timeout: Option<Word<Expr>>,
+    pub(crate) soft_timeout: Option<Word<Expr>>,
+    pub(crate) detach: Option<Word<()>>,
 }
 
 /// Every option as given, and everything that is none.
 #[derive(Default)]
 pub(crate) struct Words {
     pub(crate) literals: Literals,
+    pub(crate) running: Running,
+    pub(crate) ttl_from: Option<Word<Expr>>,
     pub(crate) key: Option<Word<Expr>>,
     pub(crate) tags: Option<Word<Vec<Expr>>>,
     pub(crate) skip: Option<Word<Vec<Ident>>>,
@@ -97,6 +110,14 @@ pub(crate) const TABLE: &[Row] = &[
     row("id", r#"id = "shop.get_user""#, About::Address, |w, n, i| set_once(&mut w.literals.id, is(n, i)?)),
     row("codec", r#"codec = "json""#, About::Address, |w, n, i| set_once(&mut w.literals.codec, is(n, i)?)),
     row("tags", r#"tags("user:{id}", "users")"#, About::Address, |w, n, i| set_once(&mut w.tags, several(n, i)?)),
+    row("stale_if_error", "stale_if_error = 600", About::Address, |w, n, i| set_once(&mut w.literals.stale_if_error, is(n, i)?)),
+    row("jitter", "jitter = 0.1", About::Address, |w, n, i| set_once(&mut w.literals.jitter, is(n, i)?)),
+    row("stale_while_revalidate", "stale_while_revalidate = 60", About::Function, |w, n, i| set_once(&mut w.running.stale_while_revalidate, is(n, i)?)),
+    row("refresh_ahead", r#"refresh_ahead = 0.8` or `refresh_ahead = "auto""#, About::Function, |w, n, i| set_once(&mut w.running.refresh_ahead, is(n, i)?)),
+    row("timeout", r#"timeout = "2s""#, About::Function, |w, n, i| set_once(&mut w.running.timeout, is(n, i)?)),
+    row("soft_timeout", r#"soft_timeout = "50ms""#, About::Function, |w, n, i| set_once(&mut w.running.soft_timeout, is(n, i)?)),
+    row("detach", "detach", About::Function, |w, n, i| set_once(&mut w.running.detach, flag(n, i)?)),
+    row("ttl_from", "ttl_from = |token| token.lifetime", About::Function, |w, n, i| set_once(&mut w.ttl_from, is(n, i)?)),
     row("skip", "skip(db, trace_id)", About::Function, |w, n, i| set_once(&mut w.skip, list(n, i)?)),
     row("cache_if", "cache_if = |user| user.active", About::Function, |w, n, i| set_once(&mut w.cache_if, is(n, i)?)),
     row("at", "at = user_entry(id)", About::Function, |w, n, i| set_once(&mut w.at, is(n, i)?)),
@@ -187,34 +208,34 @@ fn is<T: Parse>(name: Ident, input: ParseStream<'_>) -> Result<Word<T>, Fault> {
     }
 }
 
+/// Nothing but the name.
+fn flag(name: Ident, input: ParseStream<'_>) -> Result<Word<()>, Fault> {
+    if input.is_empty() || input.peek(Token![,]) { Ok(Word { name, value: () }) } else { Err(malformed(&name, input)) }
+}
+
 /// `(name, …)`
 fn list(name: Ident, input: ParseStream<'_>) -> Result<Word<Vec<Ident>>, Fault> {
-    fn names(input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
-        let content;
-        parenthesized!(content in input);
-        let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&content, Ident::parse_any)?;
-        if names.is_empty() { Err(content.error("empty")) } else { Ok(names.into_iter().collect()) }
-    }
-    let ahead = input.fork();
-    match names(&ahead) {
-        Ok(value) => {
-            input.advance_to(&ahead);
-            Ok(Word { name, value })
-        }
-        Err(_) => Err(malformed(&name, input)),
-    }
+    parenthesized(name, input, Ident::parse_any)
 }
 
 /// `(expression, …)`
 fn several(name: Ident, input: ParseStream<'_>) -> Result<Word<Vec<Expr>>, Fault> {
-    fn expressions(input: ParseStream<'_>) -> syn::Result<Vec<Expr>> {
+    parenthesized(name, input, Expr::parse)
+}
+
+fn parenthesized<T>(
+    name: Ident,
+    input: ParseStream<'_>,
+    one: fn(ParseStream<'_>) -> syn::Result<T>,
+) -> Result<Word<Vec<T>>, Fault> {
+    let ahead = input.fork();
+    let read = |input: ParseStream<'_>| {
         let content;
         parenthesized!(content in input);
-        let expressions = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
-        if expressions.is_empty() { Err(content.error("empty")) } else { Ok(expressions.into_iter().collect()) }
-    }
-    let ahead = input.fork();
-    match expressions(&ahead) {
+        let all = content.parse_terminated(one, Token![,])?;
+        if all.is_empty() { Err(content.error("empty")) } else { Ok(all.into_iter().collect()) }
+    };
+    match read(&ahead) {
         Ok(value) => {
             input.advance_to(&ahead);
             Ok(Word { name, value })
@@ -298,7 +319,8 @@ mod tests {
                 ttl = "5m", l1_ttl = 30, none_ttl = 1, prefix = "user", key = (a, b.0), cache = "prompt", version = 2,
                 id = "x", codec = "json", skip(self, db,), cache_if = |u: &Map<A, B>| u.active, at = user_entry(id),
                 value = Map<A, B>, tags("user:{id}", user.team), batch(ids, |id| user_entry(*id)), entry = false,
-                crate = my::tiercache,
+                crate = my::tiercache, stale_if_error = 600, jitter = 0.1, stale_while_revalidate = 60,
+                refresh_ahead = 0.8, timeout = "2s", soft_timeout = "50ms", detach, ttl_from = |u| u.life,
             ),
             Place::Function,
         );

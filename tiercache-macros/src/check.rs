@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 mod key;
 mod options;
+mod running;
 mod signature;
 mod tags;
 pub(crate) mod writes;
@@ -14,16 +15,33 @@ use self::options::EntryWish;
 use crate::attr::{About, Literals, Place, Word, Words};
 use crate::diag::{self, Errors};
 use crate::item::{Address, Form, Function, is_declaration};
-use crate::model::{CompanionWish, Home, Key, Own, Settings, Tag, Wishes};
+use crate::model::{CompanionWish, Home, Keeping, Key, Own, Settings, Tag, Wishes};
 use crate::paths::Paths;
 
 /// Judges a function and its options: everything that is wrong with them, or what they ask for.
 pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes), Error> {
     // A batch is judged by itself.
-    let Words { literals, key, tags, skip, cache_if, at, batch: _, value, entry, krate, given, faults } = words;
+    let Words {
+        literals,
+        running,
+        ttl_from,
+        key,
+        tags,
+        skip,
+        cache_if,
+        at,
+        batch: _,
+        value,
+        entry,
+        krate,
+        given,
+        faults,
+    } = words;
     let mut errors = Errors::default();
     signature::function(function, value.as_ref().map(|word| &word.value), &mut errors);
     options::faults(faults, Place::Function, &mut errors);
+    let has_window = literals.stale_if_error.is_some() || at.is_some();
+    let running = running::of_function(running, has_window, function.output.as_ref(), &mut errors);
     let skip = key::skipped(skip, &function.args, &mut errors);
     let home = if let Some(address) = at {
         key::at(&address, &skip, &function.args, &mut errors);
@@ -37,7 +55,8 @@ pub(crate) fn cached(function: &Function, words: Words) -> Result<(Type, Wishes)
         Home::Own(Box::new(Own { settings, key, tags, companion }))
     };
     let paths = Paths::new(krate.as_ref().map(|word| &word.value));
-    let wishes = Wishes { paths, home, keep: cache_if.map(|word| word.value) };
+    let keeping = Keeping { cache_if: cache_if.map(|word| word.value), ttl_from: ttl_from.map(|word| word.value) };
+    let wishes = Wishes { paths, home, keeping, running };
     match function.output.clone() {
         Some(output) => errors.or((output, wishes)),
         // A function without a return type has an error already.
@@ -50,6 +69,8 @@ pub(crate) fn declared(address: &Address, words: Words) -> Result<(Type, Setting
     // The reader has refused the options of functions.
     let Words {
         literals,
+        running: _,
+        ttl_from: _,
         key,
         tags,
         skip: _,

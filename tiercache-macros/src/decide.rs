@@ -20,17 +20,18 @@ use crate::names::Names;
 
 /// The model of a function.
 pub(crate) fn cached(function: Function, output: Type, wishes: Wishes) -> Cached {
-    let Wishes { paths, home, keep } = wishes;
+    let Wishes { paths, home, keeping, running } = wishes;
     let (place, companion) = match home {
         Home::At(address) => (Place::At(address), None),
         Home::Own(own) => {
-            let Own { settings, key, tags, companion } = *own;
+            let Own { mut settings, key, tags, companion } = *own;
+            settings.policy.running = running.clone();
             let choice = Choice::new(&key, &function.args, &function.sig.generics, &output);
             let companion = companion.map(|wish| choice.companion(&function, &output, wish));
             (Place::Own(choice.site(&function.sig.ident, settings, tags)), companion)
         }
     };
-    Cached { paths, function, output, place, keep, companion }
+    Cached { paths, function, output, place, keeping, running, companion }
 }
 
 /// The model of a function that invalidates. Its addresses are taken by reference: the body may want them too.

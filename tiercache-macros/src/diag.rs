@@ -1,6 +1,7 @@
 //! The wording of every compile error: lower case, no full stop, and what to write instead.
 
 pub(crate) mod batch;
+pub(crate) mod running;
 pub(crate) mod tags;
 pub(crate) mod writes;
 

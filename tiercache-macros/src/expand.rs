@@ -3,13 +3,14 @@
 //! Locals are hygienic (`mixed_site`), so that no argument can be mistaken for one; items are not, and have names that
 //! nobody writes.
 
+mod apart;
 pub(crate) mod batch;
 pub(crate) mod writes;
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Type;
 use syn::token::Brace;
-use syn::{Expr, Type};
 
 use crate::item::{Boxed, Form, Function, span_of};
 use crate::model::{Cached, Companion, Place, Policy, Settings, Site, Tag, Types};
@@ -43,7 +44,7 @@ use crate::paths::{self, Paths, door, policy_const, site};
 //
 //     pub fn get_user_entry(id: u64) -> ::tiercache::Entry<User> { … }
 pub(crate) fn cached(model: &Cached) -> TokenStream {
-    let Cached { paths, function, output: _, place, keep: _, companion: wanted } = model;
+    let Cached { paths, function, output: _, place, keeping: _, running: _, companion: wanted } = model;
     let mut tokens = with_statements(function, |async_span| statements(model, async_span));
     if let (Place::Own(site), Some(wanted)) = (place, wanted) {
         tokens.extend(companion(paths, site, wanted));
@@ -72,14 +73,14 @@ fn with_statements(function: &Function, statements: impl FnOnce(Span) -> TokenSt
 
 /// The statements of a cached function.
 fn statements(model: &Cached, async_span: Span) -> TokenStream {
-    let Cached { paths, function, output, place, keep, companion: _ } = model;
+    let Cached { paths, function, output, place, keeping, running, companion: _ } = model;
     // A return type that cannot be kept is an error of these statements, and is to be shown once, at the type.
     let span = span_of(output).resolved_at(Span::mixed_site());
-    let door = door(span);
+    let (door, look) = (door(span), apart::look(running, span));
     let (items, lookup, tags) = match place {
         Place::Own(own) => {
             let (site, types, parts) = (site(span), types(own), parts(own, span));
-            let lookup = quote_spanned!(span=> #site.call(|| {}, #types, __shape)#parts.look());
+            let lookup = quote_spanned!(span=> #site.call(|| {}, #types, __shape)#parts.#look());
             (statics(paths, own), lookup, tags(&own.tags, span))
         }
         Place::At(address) => {
@@ -87,12 +88,13 @@ fn statements(model: &Cached, async_span: Span) -> TokenStream {
             let at = span_of(address).resolved_at(Span::mixed_site());
             let door = paths::door(at);
             let at = quote_spanned!(at=> #door::at(&#address, __shape));
-            (quote!(use #private as #door;), quote_spanned!(span=> #at.look()), None)
+            let (policy, over) = apart::over(running, span);
+            (quote!(use #private as #door; #policy), quote_spanned!(span=> #at #over.#look()), None)
         }
     };
     let shape = shape(output, none_is_kept(place), span);
-    let body = body(function, span, async_span);
-    let load = load(keep.as_ref(), async_span);
+    let body = apart::body(running, function, span, async_span);
+    let load = apart::load(running, keeping, span, async_span);
     quote_spanned! {span=>
         #items
         let __shape = #shape;
@@ -120,24 +122,20 @@ fn shape(output: &Type, none_is_kept: bool, span: Span) -> TokenStream {
 /// The user's body. Its return type is given to rustc before it reads the first statement: without that, `?` and
 /// `Err(Box::new(e))` could not be inferred.
 fn body(function: &Function, span: Span, async_span: Span) -> TokenStream {
+    async_block(function, &function.body, span, async_span)
+}
+
+/// The same with other statements than the user's.
+fn async_block(function: &Function, statements: &TokenStream, span: Span, async_span: Span) -> TokenStream {
     let (door, some) = (door(span), paths::some(span));
     let mut tokens = quote_spanned!(async_span=> async move);
     // The braces stand where the user's do, but are ours: the user's items would follow a statement of ours otherwise.
     let brace = Brace(function.brace.span.join().resolved_at(Span::mixed_site()));
     brace.surround(&mut tokens, |inside| {
         inside.extend(quote_spanned!(span=> if let #some(ret) = #door::none(__shape) { return ret; }));
-        function.body.to_tokens(inside);
+        statements.to_tokens(inside);
     });
     tokens
-}
-
-fn load(keep: Option<&Expr>, async_span: Span) -> TokenStream {
-    let span = async_span.resolved_at(Span::mixed_site());
-    let pin = paths::pin();
-    match keep {
-        None => quote_spanned!(span=> __call.load(#pin(__body)).await),
-        Some(keep) => quote_spanned!(span=> __call.load_if(#pin(__body), #keep).await),
-    }
 }
 
 /// `use`, `const` and `static`: no user type is in any of them.
@@ -163,7 +161,10 @@ fn statics(paths: &Paths, own: &Site) -> TokenStream {
 }
 
 fn setters(paths: &Paths, policy: &Policy) -> TokenStream {
-    let Policy { ttl, l1_ttl, none_ttl, version, cache, codec } = policy;
+    let Policy { ttl, l1_ttl, none_ttl, version, cache, codec, stale_if_error, jitter, running } = policy;
+    let stale_if_error = stale_if_error.iter().copied().map(paths::duration);
+    let jitter = jitter.iter().copied().map(Literal::f64_unsuffixed);
+    let running = apart::setters(running);
     let (ttl, l1_ttl, none_ttl) = (ttl.iter().copied(), l1_ttl.iter().copied(), none_ttl.iter().copied());
     let (ttl, l1_ttl, none_ttl) =
         (ttl.map(paths::duration), l1_ttl.map(paths::duration), none_ttl.map(paths::duration));
@@ -172,7 +173,7 @@ fn setters(paths: &Paths, policy: &Policy) -> TokenStream {
     let codec = codec.iter().map(|codec| paths.codec(codec));
     quote! {
         #(.ttl(#ttl))* #(.l1_ttl(#l1_ttl))* #(.none_ttl(#none_ttl))* #(.version(#version))* #(.cache(#cache))*
-        #(.codec(#codec))*
+        #(.codec(#codec))* #(.stale_if_error(#stale_if_error))* #(.jitter(#jitter))* #running
     }
 }
 

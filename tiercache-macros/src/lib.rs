@@ -18,6 +18,7 @@ mod item;
 mod model;
 mod names;
 mod paths;
+mod receiver;
 mod run;
 #[cfg(test)]
 mod snapshots;
@@ -147,6 +148,8 @@ use proc_macro::TokenStream;
 /// # drop(complete(String::new()));
 /// ```
 ///
+#[doc = include_str!("running.md")]
+///
 /// ## `version = 2`
 ///
 /// Raise it when the meaning of the value changes: what other versions have stored is a miss.
@@ -255,7 +258,8 @@ pub fn updates(targets: TokenStream, item: TokenStream) -> TokenStream {
 /// read one thing.
 ///
 /// Docs, attributes and visibility are the function's; after the signature come the options of [`macro@cached`] that are about
-/// the value: `ttl`, `l1_ttl`, `none_ttl`, `prefix`, `key`, `tags`, `cache`, `version`, `id`, `codec`, and `crate`. What it returns is
+/// the value: `ttl`, `l1_ttl`, `none_ttl`, `stale_if_error`, `jitter`, `prefix`, `key`, `tags`, `cache`, `version`, `id`, `codec`, and
+/// `crate`. What it returns is
 /// the type that is stored. Its identity is its path, or `id`.
 ///
 /// ```

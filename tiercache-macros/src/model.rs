@@ -17,7 +17,8 @@ pub(crate) struct Cached {
     /// What the function returns.
     pub(crate) output: Type,
     pub(crate) place: Place,
-    pub(crate) keep: Option<Expr>,
+    pub(crate) keeping: Keeping,
+    pub(crate) running: Running,
     /// With the site that leads to the same values.
     pub(crate) companion: Option<Companion>,
 }
@@ -67,6 +68,47 @@ pub(crate) struct Policy {
     pub(crate) version: Option<u32>,
     pub(crate) cache: Option<LitStr>,
     pub(crate) codec: Option<Ident>,
+    pub(crate) stale_if_error: Option<Duration>,
+    pub(crate) jitter: Option<f64>,
+    pub(crate) running: Running,
+}
+
+/// How a function's body is run.
+#[derive(Clone, Default)]
+pub(crate) struct Running {
+    pub(crate) stale_while_revalidate: Option<Duration>,
+    pub(crate) refresh_ahead: Option<Ahead>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) soft_timeout: Option<Duration>,
+    pub(crate) detach: bool,
+}
+
+/// When a value is refreshed before it expires.
+#[derive(Clone, Copy)]
+pub(crate) enum Ahead {
+    /// After this share of its life.
+    Share(f64),
+    Auto,
+}
+
+impl Running {
+    /// Whether the body may outlive its caller.
+    pub(crate) fn is_apart(&self) -> bool {
+        let Self { stale_while_revalidate, refresh_ahead, timeout: _, soft_timeout, detach } = self;
+        stale_while_revalidate.is_some() || refresh_ahead.is_some() || soft_timeout.is_some() || *detach
+    }
+
+    /// Whether nothing is said of it.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.is_apart() && self.timeout.is_none()
+    }
+}
+
+/// What of a function's values is kept, and for how long.
+#[derive(Default)]
+pub(crate) struct Keeping {
+    pub(crate) cache_if: Option<Expr>,
+    pub(crate) ttl_from: Option<Expr>,
 }
 
 /// The types that tell two instantiations apart.
@@ -132,7 +174,8 @@ pub(crate) enum Key {
 pub(crate) struct Wishes {
     pub(crate) paths: Paths,
     pub(crate) home: Home,
-    pub(crate) keep: Option<Expr>,
+    pub(crate) keeping: Keeping,
+    pub(crate) running: Running,
 }
 
 /// Where the user wants values to be kept.

@@ -85,6 +85,11 @@ pub(crate) fn pin() -> TokenStream {
     quote!(::core::pin::pin!)
 }
 
+/// The function that boxes and pins a future.
+pub(crate) fn boxed() -> TokenStream {
+    quote!(::std::boxed::Box::pin)
+}
+
 /// The macro that stands for a body that is never run.
 pub(crate) fn unimplemented() -> TokenStream {
     quote!(::core::unimplemented!())

@@ -196,6 +196,46 @@ fn a_batch() {
 }
 
 #[test]
+fn a_body_that_can_outlive_its_caller() {
+    within(
+        BUDGET + 29,
+        quote!(
+            ttl = 300,
+            stale_if_error = 600,
+            stale_while_revalidate = 60,
+            refresh_ahead = "auto",
+            timeout = "2s",
+            soft_timeout = "50ms",
+            jitter = 0.1,
+            detach,
+            ttl_from = |token| token.life,
+            cache_if = |token| token.valid,
+            skip(self),
+        ),
+        quote! {
+            async fn token(&self, tenant: &str, id: u64) -> Result<Token, Error> {
+                self.issue(tenant, id).await
+            }
+        },
+        &expect_file!["snapshots/apart.rs"],
+    );
+}
+
+#[test]
+fn a_time_limit_at_an_address() {
+    within(
+        BUDGET + 4,
+        quote!(at = user_entry(id), timeout = "2s"),
+        quote! {
+            async fn find(id: u64) -> Result<User, DbError> {
+                query(id).await
+            }
+        },
+        &expect_file!["snapshots/limited.rs"],
+    );
+}
+
+#[test]
 fn a_writer() {
     invalidates(
         quote!(get_user_entry(user.id), |renamed| get_name_entry(&renamed.name), prefix("search"), tags("user:{user}")),

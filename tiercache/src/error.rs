@@ -45,6 +45,21 @@ pub struct Error {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
+/// The body of a cached function took longer than its `timeout`, and there was no stale value to give.
+///
+/// A function with a `timeout` returns it as its own error: `E: From<TimedOut>`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct TimedOut;
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body of a cached function took longer than its timeout")
+    }
+}
+
+impl StdError for TimedOut {}
+
 /// Shorthand for results of the cache itself.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

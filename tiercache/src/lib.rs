@@ -37,6 +37,7 @@
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
 //! - [`guide::redis`]: one server, Sentinel or Cluster; TLS, permissions, memory, and what is stored.
+//! - [`guide::freshness`]: what to do about values that are old, and bodies that are slow or fail.
 //!
 //! # Concurrent calls on the same key
 //!
@@ -100,7 +101,7 @@ pub use cache::{BusHealth, Cache, CacheBuilder, Freshness, Health, Keys, L2, L2H
 pub use call::{Adjusted, CallExt, Outcome, WithOutcome};
 pub use codec::Codec;
 pub use entry::{Entry, Write};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, TimedOut};
 pub use key::Key;
 pub use l1::L1;
 pub use stats::{Counts, L2Counts, Latency, Source, Stats};
@@ -124,6 +125,9 @@ pub mod guide {
     /// Redis as L2: one server, Sentinel, Cluster; TLS, permissions, memory, and what is stored.
     #[cfg_attr(feature = "redis", doc = include_str!("../docs/redis.md"))]
     pub mod redis {}
+    /// Values that are old, late or missing: which option for which trouble, and what each promises.
+    #[cfg_attr(feature = "macros", doc = include_str!("../docs/freshness.md"))]
+    pub mod freshness {}
 }
 
 /// The examples of the README run as doc tests.

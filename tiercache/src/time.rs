@@ -21,8 +21,12 @@ impl Moment {
         Self(self.0.saturating_add(u64::try_from(life.as_nanos()).unwrap_or(u64::MAX)))
     }
 
+    /// This moment, `life` earlier; saturates.
+    pub(crate) fn before(self, life: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(life.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// The time from `earlier` until this moment; zero if it is the earlier one.
-    #[cfg(feature = "embedded")]
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

@@ -22,6 +22,8 @@ pub(crate) fn batch(function: &Function, words: Words) -> Result<Plan, Error> {
     // What else is given is refused by its name.
     let Words {
         literals: _,
+        running: _,
+        ttl_from: _,
         key: _,
         tags: _,
         skip: _,

@@ -6,10 +6,11 @@ use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 use syn::{Expr, ExprLit, Lit, LitStr, Type};
 
+use super::running;
 use crate::attr::{self, Fault, Literals, Place, Word};
 use crate::diag::{self, Errors};
 use crate::item::{argument, last_segment};
-use crate::model::{Policy, Settings};
+use crate::model::{Policy, Running, Settings};
 
 /// The codecs by the names of their features.
 const CODECS: &[(&str, &str)] = &[("bincode", "Bincode"), ("postcard", "Postcard"), ("json", "Json")];
@@ -29,7 +30,7 @@ pub(super) fn faults(faults: Vec<Fault>, place: Place, errors: &mut Errors) {
 
 /// The options about the address.
 pub(super) fn settings(words: Literals, function: &Ident, output: Option<&Type>, errors: &mut Errors) -> Settings {
-    let Literals { ttl, l1_ttl, none_ttl, prefix, cache, version, id, codec } = words;
+    let Literals { ttl, l1_ttl, none_ttl, prefix, cache, version, id, codec, stale_if_error, jitter } = words;
     let life = ttl.as_ref().and_then(|word| duration(word, errors));
     let mut shorter = |word: Option<Word<Expr>>| {
         let word = word?;
@@ -49,7 +50,10 @@ pub(super) fn settings(words: Literals, function: &Ident, output: Option<&Type>,
     let version = version.and_then(|word| version_of(&word, errors));
     let cache = cache.and_then(|word| text(&word, errors));
     let codec = codec.and_then(|word| codec_of(&word, errors));
-    let policy = Policy { ttl: life, l1_ttl, none_ttl, version, cache, codec };
+    let stale_if_error = stale_if_error.and_then(|word| duration(&word, errors));
+    let jitter = jitter.and_then(|word| running::jitter(&word, errors));
+    let running = Running::default();
+    let policy = Policy { ttl: life, l1_ttl, none_ttl, version, cache, codec, stale_if_error, jitter, running };
     let id = id.and_then(|word| text(&word, errors));
     Settings { prefix: prefix_of(prefix.as_ref(), function, errors), id, policy }
 }
@@ -73,7 +77,7 @@ pub(super) fn entry(word: &Word<Expr>, errors: &mut Errors) -> Option<EntryWish>
     wish
 }
 
-fn duration(word: &Word<Expr>, errors: &mut Errors) -> Option<Duration> {
+pub(super) fn duration(word: &Word<Expr>, errors: &mut Errors) -> Option<Duration> {
     let duration = match literal(&word.value) {
         Some(Lit::Int(secs)) if secs.suffix().is_empty() => secs.base10_parse().ok().map(Duration::from_secs),
         Some(Lit::Str(text)) => attr::duration(&text.value()),
@@ -151,11 +155,20 @@ pub(super) fn literal(value: &Expr) -> Option<&Lit> {
 
 /// Whether a type is no `Option` by its very spelling. Any other name may be an alias of one.
 fn never_none(output: &Type) -> bool {
+    let value = argument(output, "Result").unwrap_or(output);
+    matches!(value, Type::Tuple(_) | Type::Array(_))
+        || last_segment(value).is_some_and(|segment| is_plain(&segment.ident))
+}
+
+/// Whether a name is that of a type of the standard library that every scope has, or `other`.
+pub(super) fn is_plain_or(name: &Ident, other: &str) -> bool {
+    name == other || is_plain(name)
+}
+
+fn is_plain(name: &Ident) -> bool {
     const PLAIN: [&str; 18] = [
         "String", "Vec", "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
         "u64", "u128", "usize",
     ];
-    let value = argument(output, "Result").unwrap_or(output);
-    matches!(value, Type::Tuple(_) | Type::Array(_))
-        || last_segment(value).is_some_and(|segment| PLAIN.iter().any(|name| segment.ident == name))
+    PLAIN.iter().any(|plain| name == plain)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Notify, RwLock};
+use tokio::sync::RwLock;
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::bus::Bus;
@@ -14,17 +14,17 @@ use crate::coherence::pending::Pending;
 use crate::coherence::touch::touch;
 use crate::coherence::watch::{Heed, Pulse, Watch};
 use crate::error::{Error, Result};
-use crate::flight::Flights;
 use crate::guard::{Guard, Io};
 use crate::key::check_namespace;
 use crate::l1::{L1, TagTable};
 use crate::store::Store;
 
+use super::beat::start_flights;
 use super::freshness::{Freshness, Judge};
 use super::limits::Limits;
 use super::named::{DEFAULT, Fallback, Named, NamedCache};
 use super::region::Regions;
-use super::{BEAT, Cache, Inner, hot, recover};
+use super::{Cache, Inner, hot, recover};
 
 const DEFAULT_NAMESPACE: &str = "tiercache";
 const DEFAULT_TTL: Duration = Duration::from_secs(300);
@@ -34,6 +34,8 @@ const DEFAULT_L2_DEADLINE: Duration = Duration::from_millis(100);
 const DEFAULT_MAX_STALENESS: Duration = Duration::from_secs(2);
 const DEFAULT_DEGRADED_L1_TTL: Duration = Duration::from_secs(10);
 const DEFAULT_WAIT_LIMIT: Duration = Duration::from_secs(10);
+/// Tests count on exact lives.
+const DEFAULT_JITTER: f64 = if cfg!(feature = "test-util") { 0.0 } else { 0.05 };
 const DEFAULT_MAX_VALUE_BYTES: usize = 8 << 20;
 
 /// The second tier: made from `Redis`, from `Embedded`, or, for tests, `Memory`.
@@ -86,6 +88,8 @@ pub struct CacheBuilder {
     pub(super) default_ttl: Option<Duration>,
     pub(super) l1_ttl: Option<Duration>,
     pub(super) codec: Option<Codec>,
+    pub(super) stale_if_error: Option<Duration>,
+    pub(super) jitter: Option<f64>,
     pub(super) l2_deadline: Option<Duration>,
     pub(super) wait_limit: Option<Duration>,
     pub(super) max_value_bytes: Option<usize>,
@@ -125,6 +129,19 @@ impl CacheBuilder {
     /// How long copies in memory live, where the function does not say (60 s with an L2, else as long as the value).
     pub fn l1_ttl(mut self, ttl: Duration) -> Self {
         self.l1_ttl = Some(ttl);
+        self
+    }
+
+    /// How long past their lives values are kept for loads that fail, where the function does not say (not at all).
+    pub fn stale_if_error(mut self, window: Duration) -> Self {
+        self.stale_if_error = Some(window);
+        self
+    }
+
+    /// The share of its life in L2 by which a value expires earlier, at random, where the function does not say (0.05; none under
+    /// feature `test-util`): what was made together then does not expire together. 0 switches it off.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.jitter = Some(share);
         self
     }
 
@@ -200,11 +217,8 @@ impl CacheBuilder {
         let io = Arc::new(Io::start()?);
         let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, limits));
         let pulse = l2.as_ref().filter(|l2| l2.is_shared()).map(|_| Arc::new(Pulse::new(max_staleness)));
-        let judge = Judge {
-            pulse,
-            freshness: self.freshness,
-            degraded_l1_ttl: self.degraded_l1_ttl.unwrap_or(DEFAULT_DEGRADED_L1_TTL),
-        };
+        let degraded_l1_ttl = self.degraded_l1_ttl.unwrap_or(DEFAULT_DEGRADED_L1_TTL);
+        let judge = Judge { pulse, freshness: self.freshness, degraded_l1_ttl };
         let inner = Inner {
             stamps_key: format!("{namespace}:@groups").into(),
             log: format!("{namespace}:@log"),
@@ -243,6 +257,8 @@ impl CacheBuilder {
             ttl: self.default_ttl.unwrap_or(DEFAULT_TTL),
             l1_ttl: self.l1_ttl.or(self.l2.is_some().then_some(DEFAULT_L1_TTL)),
             codec: self.codec.or(Codec::default_codec()),
+            stale_if_error: self.stale_if_error,
+            jitter: self.jitter.unwrap_or(DEFAULT_JITTER),
         };
         let mut built: Vec<NamedCache> = Vec::with_capacity(self.named.len());
         for (name, named) in &self.named {
@@ -272,37 +288,5 @@ async fn watch(inner: &Arc<Inner>) {
         guard.spawn(watch.run(bus));
         let used = Arc::downgrade(&inner.used);
         guard.spawn(touch(guard.clone(), inner.namespace.clone(), Arc::clone(&inner.stamps_key), used));
-    }
-}
-
-/// The flights, and the task that beats their clock while anyone waits.
-fn start_flights<K, V>(io: &Io, wait_limit: Duration) -> Arc<Flights<K, V>>
-where
-    K: std::hash::Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    let sweeps = u32::try_from(wait_limit.as_millis().div_ceil(BEAT.as_millis())).unwrap_or(u32::MAX);
-    let someone_waits = Arc::new(Notify::new());
-    let notify = Arc::clone(&someone_waits);
-    let flights = Arc::new(Flights::new(sweeps, move || notify.notify_one()));
-    io.spawn(beat(Arc::downgrade(&flights), someone_waits));
-    flights
-}
-
-async fn beat<K, V>(flights: Weak<Flights<K, V>>, someone_waits: Arc<Notify>)
-where
-    K: std::hash::Hash + Eq + Clone,
-    V: Clone,
-{
-    loop {
-        someone_waits.notified().await;
-        loop {
-            tokio::time::sleep(BEAT).await;
-            match flights.upgrade() {
-                None => return,
-                Some(flights) if !flights.sweep() => break,
-                Some(_) => {}
-            }
-        }
     }
 }

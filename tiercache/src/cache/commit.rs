@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::l1::AnyEntry;
+use crate::l1::{AnyEntry, Deadlines};
 use crate::stats::Event;
 use crate::store::Committed;
 use crate::time::Moment;
@@ -18,8 +18,9 @@ use crate::value::print::print;
 
 use super::fill::{Fill, token};
 use super::invalidate::batch::{Batch, report};
+use super::life::Life;
 use super::request::{Begun, Request};
-use super::write::{Sealed, seal, timed};
+use super::write::{Sealed, given, seal, timed};
 
 /// A write that has begun. Dropped, it invalidates: nobody knows whether it was done.
 pub(crate) struct Writing {
@@ -73,27 +74,31 @@ impl Writing {
 
     /// Begins to store what was written: in memory at once if there is nothing else, or else by a task of the cache's own.
     pub(crate) fn commit<T: Cacheable>(self, value: T) -> Committing {
-        let Request { cache, terms, .. } = &self.request;
-        let until = Moment::now().after(terms.ttl.min(terms.l1_ttl));
+        let cache = &self.request.cache;
+        let (life, until) = given(&self.request, Moment::now());
         if cache.inner.l2.is_none() {
             let encoded = print(&value, false).map_or(0, |print| print.size);
             self.keep(value, encoded, until);
             return Committing(None);
         }
         let stamps = self.token.as_ref().map(|token| token.stamps.clone());
-        let sealed =
-            stamps.and_then(|stamps| seal(&self.request, Some(&value), terms.ttl, Duration::ZERO, stamps).ok());
+        let sealed = stamps.and_then(|stamps| seal(&self.request, Some(&value), life, Duration::ZERO, stamps).ok());
         let io = cache.inner.io.clone();
-        Committing(Some(io.spawn(self.carry_out(value, sealed, until))))
+        Committing(Some(io.spawn(self.carry_out(value, sealed, (life, until)))))
     }
 
     /// L2 first, then this process. What cannot be stored is invalidated: that needs no token, and no memory in L2.
-    async fn carry_out<T: Cacheable>(mut self, value: T, sealed: Option<Sealed>, until: Moment) -> Result<()> {
+    async fn carry_out<T: Cacheable>(
+        mut self,
+        value: T,
+        sealed: Option<Sealed>,
+        (life, until): (Life, Deadlines),
+    ) -> Result<()> {
         let Some((token, sealed)) = self.token.take().zip(sealed) else { return self.invalidate().await };
         let tell = self.request.cache.tell_of(&self.request.region, &self.request.digest);
         let message = tell.message.clone();
         let tags = self.request.stamps().tags;
-        let commit = token.lease.commit(sealed.bytes, self.request.terms.ttl, tags, tell);
+        let commit = token.lease.commit(sealed.bytes, life.hard, tags, tell);
         let Ok(Committed { stored, place }) = timed(&self.request, commit).await else {
             return self.invalidate().await;
         };
@@ -107,7 +112,7 @@ impl Writing {
     }
 
     /// Keeps in memory what L2 has, unless something newer came since the token.
-    fn keep<T: Cacheable>(mut self, value: T, encoded: usize, until: Moment) {
+    fn keep<T: Cacheable>(mut self, value: T, encoded: usize, until: Deadlines) {
         let (begun, Request { cache, region, digest, .. }) = (self.begun, &self.request);
         let entry = AnyEntry::new(Some(value), until, self.request.origin(&begun), encoded, &region.counters);
         let l1 = &region.named.l1;

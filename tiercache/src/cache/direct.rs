@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::error::Result;
+use crate::error::{Result, TimedOut};
 use crate::key::{Key, SiteDigest};
 use crate::stats::Event;
 use crate::value::Cacheable;
@@ -13,11 +13,15 @@ use crate::value::shape::{Plain, ResultOf, Shape};
 
 use super::Cache;
 use super::keys::Keys;
+use super::life::Keep;
 use super::policy::Policy;
 use super::read::{load, peek};
+use super::refresh::{Owned, load_owned};
 use super::region::{Region, Spec};
 use super::request::Request;
-use super::write::set;
+use super::set::set;
+use super::stale::Glance;
+use super::timeout::within;
 
 impl Cache {
     /// The value of `key`, if a tier has it. Never loads, and is not counted as a request.
@@ -73,6 +77,60 @@ impl Cache {
         self.answer::<ResultOf<T, E>, F>(key, policy, load).await
     }
 
+    /// Like [`Cache::get_or_load`], for a load that can outlive its caller. So the policy may have a `stale_while_revalidate`, a
+    /// `refresh_ahead`, a `timeout`, a `soft_timeout` and `detach`, which the others ignore.
+    ///
+    /// Such loads run in tasks of the runtime around, or on the cache's own thread if there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a load in a task goes on, another is taken over by a caller that waits for it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Duration;
+    /// # use tiercache::{Cache, Key, Policy, TimedOut};
+    /// #[derive(Debug)]
+    /// struct Late;
+    ///
+    /// impl From<TimedOut> for Late {
+    ///     fn from(_: TimedOut) -> Self {
+    ///         Late
+    ///     }
+    /// }
+    ///
+    /// # let cache = Cache::builder().build().await?;
+    /// const RATES: Policy = Policy::new().ttl(Duration::from_secs(60)).timeout(Duration::from_millis(20));
+    /// let key = Key::new("rate", "EUR")?;
+    /// let rate: Result<u64, Late> = cache.get_or_load_owned(&key, &RATES, || std::future::pending()).await;
+    /// assert!(rate.is_err());
+    /// # Ok(()) }
+    /// ```
+    pub async fn get_or_load_owned<T, E, F>(&self, key: &Key, policy: &Policy, load: impl FnOnce() -> F) -> Result<T, E>
+    where
+        T: Cacheable,
+        E: From<TimedOut> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let request = self.request(key, policy);
+        let given = match self.glance(&request.region, &request.digest, || request.terms) {
+            Some(Glance::Due(entry, source)) => Some((entry, source)),
+            Some(Glance::Fresh(entry)) => match entry.value().cloned().and_then(ResultOf::<T, E>::output) {
+                Some(output) => {
+                    request.region.counters.count(Event::L1Hit);
+                    return output;
+                }
+                None => None,
+            },
+            None => None,
+        };
+        let body: Owned<Result<T, E>> = match request.terms.timeout {
+            Some(limit) => Box::pin(within(self.clone(), limit, || Err(TimedOut.into()), load())),
+            None => Box::pin(load()),
+        };
+        load_owned::<ResultOf<T, E>, _>(request, body, |_| Keep::Usual, given).await
+    }
+
     /// Like [`Cache::get_or_load`], for a load that cannot fail.
     ///
     /// # Cancel safety
@@ -98,7 +156,7 @@ impl Cache {
             request.region.counters.count(Event::L1Hit);
             return output;
         }
-        load::<S, F>(request, pin!(body()), |_| true).await
+        load::<S, F>(request, pin!(body()), |_| Keep::Usual).await
     }
 
     /// The keys in L2 of the prefixes that a pattern covers (see [`Cache::invalidate_pattern`]), as they are found: a key may come

@@ -11,13 +11,14 @@ use crate::store::Reading;
 use crate::value::Cacheable;
 use crate::value::print::print;
 
+use super::life::Life;
 use super::request::Request;
 
 /// What L2 said about a key.
 #[derive(Debug)]
 pub(super) enum Fetched {
-    /// An envelope that holds, with its payload and the life left.
-    Found { header: Header, bytes: Vec<u8>, payload_at: usize, life: Duration, stamps: Vec<Option<u64>> },
+    /// An envelope that holds, with its payload and the lives left.
+    Found { header: Header, bytes: Vec<u8>, payload_at: usize, life: Life, stamps: Vec<Option<u64>> },
     /// Nothing that can be used: nothing at all, or what was rejected. The stamps of the groups, as they are.
     Missing { stamps: Vec<Option<u64>>, rejected: Option<Rejected> },
     /// Another instance is loading it, under the lease of this nonce.
@@ -41,6 +42,9 @@ pub(super) enum Rejected {
 pub(super) struct Decoded<T> {
     pub(super) value: Option<T>,
     pub(super) encoded: usize,
+    /// The lives that it was given.
+    pub(super) whole: Life,
+    pub(super) load_time: Duration,
 }
 
 /// Reads L2.
@@ -72,12 +76,23 @@ pub(super) fn judge(request: &Request, key: &str, reading: Result<Reading>) -> F
     }
     match accept(request, key, &found.bytes, &stamps) {
         Ok((header, payload_at)) => {
-            let whole = Duration::from_millis(header.hard_ms);
-            let life = found.remaining.map_or(whole, |remaining| remaining.min(whole));
+            let life = left(&header, found.remaining);
             Fetched::Found { header, bytes: found.bytes, payload_at, life, stamps }
         }
         Err(reject) => rejected(request, reject, &found.bytes, stamps),
     }
+}
+
+/// What is left of the lives of a value that L2 keeps for `remaining`.
+fn left(header: &Header, remaining: Option<Duration>) -> Life {
+    let whole = whole(header);
+    let hard = remaining.map_or(whole.hard, |remaining| remaining.min(whole.hard));
+    Life { soft: whole.soft.saturating_sub(whole.hard.saturating_sub(hard)), hard }
+}
+
+fn whole(header: &Header) -> Life {
+    let soft = Duration::from_millis(header.soft_ms);
+    Life { soft, hard: Duration::from_millis(header.hard_ms).max(soft) }
 }
 
 fn rejected(request: &Request, reject: Reject, bytes: &[u8], stamps: Vec<Option<u64>>) -> Fetched {
@@ -105,13 +120,39 @@ fn accept(request: &Request, key: &str, bytes: &[u8], stamps: &[Option<u64>]) ->
 }
 
 impl Fetched {
-    /// The value, if there is one of this type; else what is known for the load that follows.
+    /// The value, if there is one of this type that is fresh; else what is known for the load that follows.
     #[allow(clippy::result_large_err, reason = "both ways are usual, and on a path of microseconds")]
-    pub(super) fn decode<T: Cacheable>(self, request: &Request) -> Result<(Decoded<T>, Duration), Self> {
+    pub(super) fn decode<T: Cacheable>(self, request: &Request) -> Result<(Decoded<T>, Life), Self> {
+        if self.is_newer_than(Duration::ZERO) {
+            self.decode_any(request).map(|(value, life, _)| (value, life))
+        } else {
+            Err(self)
+        }
+    }
+
+    /// The value, fresh or stale, and what is needed to replace it.
+    #[allow(clippy::result_large_err, reason = "as `decode`")]
+    pub(super) fn decode_any<T: Cacheable>(self, request: &Request) -> Result<(Decoded<T>, Life, Self), Self> {
         let Self::Found { header, bytes, payload_at, life, stamps } = self else { return Err(self) };
         match decode(&header, &bytes[payload_at..]) {
-            Ok(value) => Ok((Decoded { value, encoded: bytes.len() - payload_at }, life)),
+            Ok(value) => {
+                let load_time = Duration::from_micros(header.load_us);
+                let value = Decoded { value, encoded: bytes.len() - payload_at, whole: whole(&header), load_time };
+                Ok((value, life, Self::Found { header, bytes, payload_at, life, stamps }))
+            }
             Err(reject) => Err(rejected(request, reject, &bytes, stamps)),
+        }
+    }
+
+    /// Whether it is a value that has clearly more than `left` of its life.
+    pub(super) fn is_newer_than(&self, left: Duration) -> bool {
+        match self {
+            // What two readings of one value may differ by.
+            Self::Found { header, life, .. } if !left.is_zero() => {
+                life.soft > left + Duration::from_millis(header.soft_ms / 20)
+            }
+            Self::Found { life, .. } => !life.soft.is_zero(),
+            _ => false,
         }
     }
 }

@@ -36,7 +36,8 @@ impl Fetched {
         let (stamps, rejected) = match self {
             Self::Missing { stamps, rejected } => (stamps, rejected),
             Self::Leased(holder) => return Asked::Again(Some(holder)),
-            Self::Found { .. } | Self::Unreachable | Self::Unasked => return Asked::Refused,
+            Self::Found { header, bytes, .. } => return replace(request, &bytes, header.stamps).await,
+            Self::Unreachable | Self::Unasked => return Asked::Refused,
         };
         let Some(guard) = request.l2() else { return Asked::Refused };
         let key = request.l2_key();
@@ -56,6 +57,18 @@ impl Fetched {
                 None => Asked::Refused,
             },
         }
+    }
+}
+
+/// Asks for the right to replace a value, which stays until then. One of the fleet has it at a time: for efficiency only, as what
+/// replaces is compared with what was read.
+async fn replace(request: &Request, bytes: &[u8], stamps: Vec<(u64, u64)>) -> Asked {
+    let Some(guard) = request.l2().filter(|guard| !request.is_cut_off(guard)) else { return Asked::Refused };
+    let key = request.l2_key();
+    match Lease::claim(guard, &format!("{key}:r").into()).await {
+        Err(_) => Asked::Refused,
+        Ok(Claim::Taken(found)) => Asked::Again(envelope::holder(&found)),
+        Ok(Claim::Ours(turn)) => Asked::Granted(Fill { lease: Lease::over(guard, &key, bytes).during(turn), stamps }),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,21 +65,27 @@ impl Judge {
 
     /// The same while L2 does not answer.
     pub(super) fn tolerates(&self, own: Proof, latest: Proof, now: Proof) -> bool {
+        // Also here: what the load around gives may go into L2, which may answer again by then.
+        self.pulse.is_none() || (is_above_floor(own) && self.tolerates_stale(own, latest, now))
+    }
+
+    /// The same for a value past its life: what a load around makes of one goes into no L2.
+    pub(super) fn tolerates_stale(&self, own: Proof, latest: Proof, now: Proof) -> bool {
         let Some(pulse) = &self.pulse else { return true };
         let proof = own.max(latest);
-        // Also here: what the load around gives may go into L2, which may answer again by then.
-        is_above_floor(own)
-            && match self.freshness {
-                Freshness::Strict => pulse.vouches(proof, now),
-                Freshness::Bounded => proof.is_within(self.degraded_l1_ttl, now),
-                Freshness::Available => true,
-            }
+        match self.freshness {
+            Freshness::Strict => pulse.vouches(proof, now),
+            Freshness::Bounded => proof.is_within(self.degraded_l1_ttl, now),
+            Freshness::Available => true,
+        }
     }
 }
 
 thread_local! {
     /// When the innermost load that this thread is inside of began.
     static FLOOR: Cell<Option<Proof>> = const { Cell::new(None) };
+    /// Whether that load has used a stale value.
+    static USED_STALE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether this thread is inside of a load.
@@ -94,21 +100,42 @@ fn is_above_floor(own: Proof) -> bool {
     FLOOR.get().is_none_or(|floor| own > floor)
 }
 
-/// Runs a body that begins at `begun`, once its load has the lease: the removals that do not void it came before that.
-pub(super) async fn inside<F: Future>(begun: Proof, mut body: Pin<&mut F>) -> F::Output {
-    poll_fn(|cx| {
-        let _inside = Inside { before: FLOOR.replace(Some(begun)) };
-        body.as_mut().poll(cx)
+/// Notes that the load around, if there is one, has used a stale value: what it gives is not stored in L2.
+pub(super) fn note_stale() {
+    USED_STALE.set(true);
+}
+
+/// Runs a body that begins at `begun`, once its load has the lease: the removals that do not void it came before that. Says as well
+/// whether it has used a stale value.
+pub(super) async fn inside<F: Future>(begun: Proof, body: Pin<&mut F>) -> (F::Output, bool) {
+    with_floor(Some(begun), body).await
+}
+
+/// Runs a task that the load around waits for as a part of that load, whatever thread it is on.
+pub(super) fn as_part<F: Future>(task: F) -> impl Future<Output = F::Output> {
+    let floor = FLOOR.get();
+    async move { with_floor(floor, pin!(task)).await.0 }
+}
+
+async fn with_floor<F: Future>(floor: Option<Proof>, mut body: Pin<&mut F>) -> (F::Output, bool) {
+    let mut used_stale = false;
+    let output = poll_fn(|cx| {
+        let _inside = Inside { before: (FLOOR.replace(floor), USED_STALE.replace(false)) };
+        let polled = body.as_mut().poll(cx);
+        used_stale |= USED_STALE.get();
+        polled
     })
-    .await
+    .await;
+    (output, used_stale)
 }
 
 struct Inside {
-    before: Option<Proof>,
+    before: (Option<Proof>, bool),
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        FLOOR.set(self.before);
+        FLOOR.set(self.before.0);
+        USED_STALE.set(self.before.1);
     }
 }

@@ -16,7 +16,7 @@ use crate::coherence::news::{News, Removed};
 use crate::error::Result;
 use crate::guard::Guard;
 use crate::key::Key;
-use crate::l1::AnyEntry;
+use crate::l1::{AnyEntry, Deadlines};
 use crate::stats::{Event, Timed};
 use crate::store::{Sent, Stamps};
 use crate::value::Cacheable;
@@ -26,7 +26,7 @@ use super::Cache;
 use super::invalidate::{AT_ONCE, Local, Removal};
 use super::policy::Policy;
 use super::request::{Begun, Request};
-use super::write::{promote, seal};
+use super::write::{given, promote, seal};
 
 use read::fetch_many;
 
@@ -115,12 +115,13 @@ impl Cache {
         let stamps = self.stamps_of(guard, puts).await?;
         let (mut sent, mut entries) = (Vec::with_capacity(puts.len()), Vec::with_capacity(puts.len()));
         for put in puts {
-            let Put { request, value, .. } = put;
-            let (ttl, groups) = (request.terms.ttl, request.stamps());
+            let Put { request, begun, value } = put;
+            let groups = request.stamps();
             let stamped = request.region.groups.stamped(request.tags.hashes(), &stamps[&groups]);
-            let sealed = seal(request, Some(*value), ttl, Duration::ZERO, stamped)?;
-            entries.push(put.entry(sealed.encoded));
-            sent.push(Sent { key: request.l2_key(), bytes: sealed.bytes, life: ttl, tags: groups.tags });
+            let (life, until) = given(request, begun.at);
+            let sealed = seal(request, Some(*value), life, Duration::ZERO, stamped)?;
+            entries.push(put.entry(sealed.encoded, until));
+            sent.push(Sent { key: request.l2_key(), bytes: sealed.bytes, life: life.hard, tags: groups.tags });
         }
         let keys: Vec<Removed> = puts.iter().map(Put::removed).collect();
         let tell = self.inner.tell(&News::Keys(keys.clone()));
@@ -149,7 +150,7 @@ impl Cache {
 
     /// The stamps of the puts' groups: a batch has few of them.
     async fn stamps_of<T: Cacheable>(&self, guard: &Guard, puts: &[Put<'_, T>]) -> Result<HashMap<Stamps, Vec<u64>>> {
-        let life = puts.iter().map(|put| put.request.terms.ttl).max().unwrap_or_default();
+        let life = puts.iter().map(|put| put.request.terms.longest()).max().unwrap_or_default();
         let groups: HashSet<Stamps> = puts.iter().map(|put| put.request.stamps()).collect();
         let made = groups.iter().map(|stamps| guard.stamp(stamps.clone(), life));
         let made = try_join_all(made.collect::<Vec<_>>()).await?;
@@ -175,11 +176,10 @@ struct Put<'a, T> {
 }
 
 impl<T: Cacheable> Put<'_, T> {
-    fn entry(&self, encoded: usize) -> Arc<AnyEntry> {
+    fn entry(&self, encoded: usize, until: Deadlines) -> Arc<AnyEntry> {
         let Self { request, begun, value } = self;
-        let life = request.terms.ttl.min(request.terms.l1_ttl);
         let origin = request.origin(begun);
-        AnyEntry::new(Some((*value).clone()), begun.at.after(life), origin, encoded, &request.region.counters)
+        AnyEntry::new(Some((*value).clone()), until, origin, encoded, &request.region.counters)
     }
 
     fn removed(&self) -> Removed {
@@ -198,7 +198,8 @@ impl<T: Cacheable> Put<'_, T> {
     /// In memory, where there is nothing else.
     fn keep_here(&self) {
         let Request { cache, region, digest, .. } = &self.request;
-        let entry = self.entry(print(self.value, false).map_or(0, |print| print.size));
+        let (_, until) = given(&self.request, self.begun.at);
+        let entry = self.entry(print(self.value, false).map_or(0, |print| print.size), until);
         cache.fence().bump(digest, || region.named.l1.insert(*digest, entry));
         region.counters.count(Event::Store);
         cache.flights().forget(digest);

@@ -1,5 +1,7 @@
 //! The cache: tiers configured once, shared by all cached functions.
 
+mod answer;
+mod beat;
 mod builder;
 mod commit;
 mod direct;
@@ -11,15 +13,20 @@ mod hot;
 mod identity;
 mod invalidate;
 mod keys;
+mod life;
 mod limits;
 mod many;
 mod named;
 mod policy;
 mod read;
 mod recover;
+mod refresh;
 mod region;
 mod request;
+mod set;
 mod settings;
+mod stale;
+mod timeout;
 mod write;
 
 use std::collections::BTreeMap;
@@ -32,17 +39,23 @@ pub use builder::{CacheBuilder, L2};
 pub use freshness::Freshness;
 pub use health::{BusHealth, Health, L2Health};
 pub use keys::Keys;
+pub use life::Keep;
 pub use named::Named;
 pub use policy::Policy;
+pub use refresh::Owned;
 
 pub(crate) use commit::{Committing, Writing};
 pub(crate) use identity::claim;
 pub(crate) use invalidate::batch::Batch;
 pub(crate) use many::load_many;
+pub(crate) use policy::Terms;
 pub(crate) use read::{load, peek};
+pub(crate) use refresh::load_owned;
 pub(crate) use region::{Region, Spec};
 pub(crate) use request::{Mode, Report, Request, tell};
-pub(crate) use write::set;
+pub(crate) use set::set;
+pub(crate) use stale::Glance;
+pub(crate) use timeout::within;
 
 use tokio::sync::{RwLock, Semaphore};
 
@@ -59,9 +72,9 @@ use crate::key::Digest;
 use crate::l1::TagTable;
 use crate::stats::{Stats, Tally};
 
+use answer::Shared;
 use freshness::Judge;
 use invalidate::Removal;
-use read::Shared;
 use region::Regions;
 
 /// A tiered cache. Cheap to clone: all clones are the same cache.

@@ -25,6 +25,8 @@ pub struct Named {
     pub(super) ttl: Option<Duration>,
     pub(super) l1_ttl: Option<Duration>,
     pub(super) codec: Option<Codec>,
+    pub(super) stale_if_error: Option<Duration>,
+    pub(super) jitter: Option<f64>,
 }
 
 impl Named {
@@ -63,6 +65,18 @@ impl Named {
         self
     }
 
+    /// How long past their lives its values are kept for loads that fail, where the function does not say.
+    pub fn stale_if_error(mut self, window: Duration) -> Self {
+        self.stale_if_error = Some(window);
+        self
+    }
+
+    /// The share of their lives by which its values expire earlier at random, where the function does not say.
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.jitter = Some(share);
+        self
+    }
+
     /// The codec of its stored bytes, where the function does not say.
     pub fn codec(mut self, codec: Codec) -> Self {
         self.codec = Some(codec);
@@ -79,6 +93,8 @@ pub(crate) struct NamedCache {
     /// Without one, a copy in memory lives as long as the value.
     pub(crate) l1_ttl: Option<Duration>,
     pub(crate) codec: Option<Codec>,
+    pub(crate) stale_if_error: Option<Duration>,
+    pub(crate) jitter: f64,
 }
 
 impl NamedCache {
@@ -100,11 +116,16 @@ impl NamedCache {
             ttl: named.ttl.unwrap_or(fallback.ttl),
             l1_ttl: named.l1_ttl.or(fallback.l1_ttl),
             codec: named.codec.or(fallback.codec),
+            stale_if_error: named.stale_if_error.or(fallback.stale_if_error),
+            jitter: named.jitter.unwrap_or(fallback.jitter),
         };
         for (setting, life) in [("ttl", Some(cache.ttl)), ("l1_ttl", cache.l1_ttl)] {
             if life.is_some_and(|life| life.is_zero()) {
                 return Err(at(Error::config(format!("a {setting} of 0 keeps nothing: give it a life"))));
             }
+        }
+        if !(0.0..1.0).contains(&cache.jitter) {
+            return Err(at(Error::config("jitter is a share of a life: give it at least 0 and less than 1")));
         }
         Ok(cache)
     }
@@ -116,4 +137,6 @@ pub(super) struct Fallback<'a> {
     pub(super) ttl: Duration,
     pub(super) l1_ttl: Option<Duration>,
     pub(super) codec: Option<Codec>,
+    pub(super) stale_if_error: Option<Duration>,
+    pub(super) jitter: f64,
 }

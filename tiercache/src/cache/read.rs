@@ -1,10 +1,8 @@
 //! The path of a call. Only here is the order L1 → single flight → L2 → body → L2 store → L1 store.
 
-use std::any::Any;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::flight::{Lead, Role, Turn};
 use crate::key::Digest;
@@ -12,26 +10,38 @@ use crate::l1::{AnyEntry, Marks};
 use crate::stats::{Event, Source, Timed};
 use crate::time::{Moment, Proof};
 use crate::value::Cacheable;
-use crate::value::shape::{Shape, SharedError, Split};
+use crate::value::shape::{Shape, Split};
 
 use super::Cache;
-use super::fetch::{Fetched, fetch};
+use super::answer::{Answer, Loaded, Shared, found, joined};
+use super::fetch::fetch;
 use super::fill::{Asked, Fill, Patience, refill};
-use super::freshness::{Judge, inside};
+use super::freshness::{Judge, inside, note_stale};
 use super::hot;
+use super::life::Keep;
 use super::region::Region;
 use super::request::{Begun, Ending, Mode, Request};
+use super::stale::{Tiers, at_once, for_error, look_in_tiers};
 use super::write::{Fresh, promote, store};
 
-/// What a leader hands to its waiters.
-#[derive(Clone)]
-pub(crate) enum Shared {
-    Value(Arc<AnyEntry>),
-    Error(SharedError),
+/// What a caller of a key is to do.
+pub(super) enum Part {
+    /// Load it for all who wait.
+    Lead(Lead<Digest, Shared>),
+    /// Run the body by itself.
+    Alone,
+    /// Look in the tiers: what it waited for is too old for it.
+    Late,
 }
 
-/// An output, where it came from, and what waiters may have of it.
-type Loaded<O> = (O, Source, Option<Shared>);
+/// What is at hand when a body is to be run.
+pub(super) struct Hand {
+    pub(super) begun: Begun,
+    /// Without it nothing is stored in L2.
+    pub(super) fill: Option<Fill>,
+    /// What may be given if the body fails.
+    pub(super) stale: Option<Arc<AnyEntry>>,
+}
 
 /// When a caller came to wait for a load, and the last heartbeat before it did.
 #[derive(Clone, Copy)]
@@ -57,7 +67,7 @@ impl Cache {
     /// the moment when the waiter `came`.
     pub(super) fn may_share(&self, shared: &Shared, came: Came) -> bool {
         match shared {
-            Shared::Value(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),
+            Shared::Value(entry) | Shared::Stale(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),
             Shared::Error(_) => true,
         }
     }
@@ -79,11 +89,14 @@ impl Cache {
         let (entry, now) = (region.named.l1.get(digest)?, Moment::now());
         let fresh = entry.is_fresh(now, self.marks(region), self.tags())
             && may(self.judge(), entry.proved(), latest, Proof::at(now));
+        if fresh && entry.deadlines().rests_on_stale {
+            note_stale();
+        }
         fresh.then_some(entry)
     }
 
     #[inline]
-    fn marks(&self, region: &Region) -> Marks {
+    pub(super) fn marks(&self, region: &Region) -> Marks {
         Marks { epoch: self.fence().epoch(), generation: region.generation() }
     }
 }
@@ -91,20 +104,25 @@ impl Cache {
 /// Answers a request that L1 could not: by another caller's load, by L2, or by `body`.
 ///
 /// Cancel safe: a leader that is dropped hands its load to a waiter, a waiter that is dropped is struck off.
-pub(crate) async fn load<S, F>(request: Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> S::Output
+pub(crate) async fn load<S, F>(request: Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> Keep) -> S::Output
 where
     S: Shape,
     F: Future<Output = S::Output>,
 {
     let ending = Ending::of(&request);
     hot::loading::<S::Value>(&request);
-    let (output, source) = match request.mode {
-        Mode::Uncached => (body.await, Source::Bypass),
-        Mode::Refreshed => (refresh::<S, F>(&request, body, keep).await, Source::Loader),
-        Mode::Usual => join::<S, F>(&request, body, keep).await,
+    let answer = match request.mode {
+        Mode::Uncached => Answer::of(body.await, Source::Bypass),
+        Mode::Refreshed => refresh::<S, F>(&request, body, keep).await,
+        Mode::Usual => {
+            let part = match part::<S>(&request).await {
+                Ok(part) => part,
+                Err(answer) => return answer.end(ending),
+            };
+            finish::<S, F>(part, &request, body, keep).await
+        }
     };
-    ending.with(source);
-    output
+    answer.end(ending)
 }
 
 /// Looks in both tiers and never loads. The outer `None` is a miss, the inner one a kept absence.
@@ -121,99 +139,84 @@ pub(crate) async fn peek<T: Cacheable>(request: &Request) -> Option<Option<T>> {
     Some(value)
 }
 
-/// Waits for who loads the key already, or loads it.
-async fn join<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> (S::Output, Source)
+/// Waits for who loads the key already, if anybody does: for the answer, or for what the caller is to do.
+pub(super) async fn part<S: Shape>(request: &Request) -> Result<Part, Answer<S::Output>> {
+    let came = Came::now(&request.cache);
+    let part = match request.join() {
+        Role::Lead(lead) => Part::Lead(lead),
+        Role::Reentrant => Part::Alone,
+        Role::Wait(wait) => match wait.await {
+            Turn::Lead(lead) => Part::Lead(lead),
+            Turn::Alone => Part::Alone,
+            Turn::Shared(shared) if !request.cache.may_share(&shared, came) => Part::Late,
+            Turn::Shared(shared) => return joined::<S>(&shared).map_or(Ok(Part::Alone), Err),
+        },
+    };
+    Ok(part)
+}
+
+/// Does what the caller's part is.
+pub(super) async fn finish<S, F>(
+    part: Part,
+    request: &Request,
+    body: Pin<&mut F>,
+    keep: impl Fn(&S::Value) -> Keep,
+) -> Answer<S::Output>
 where
     S: Shape,
     F: Future<Output = S::Output>,
 {
-    let came = Came::now(&request.cache);
-    let lead = match request.join() {
-        Role::Lead(lead) => Some(lead),
-        Role::Reentrant => None,
-        Role::Wait(wait) => match wait.await {
-            Turn::Lead(lead) => Some(lead),
-            Turn::Alone => None,
-            Turn::Shared(shared) if !request.cache.may_share(&shared, came) => {
-                let (output, source, _) = read_through::<S, F>(request, body, keep).await;
-                return (output, source);
-            }
-            Turn::Shared(shared) => match joined::<S>(&shared) {
-                Some(output) => return (output, Source::Joined),
-                None => None,
-            },
-        },
-    };
-    match lead {
-        Some(lead) => lead_load::<S, F>(lead, request, body, keep).await,
-        None => (run::<S, F>(request, request.begin(), None, body, keep).await.0, Source::Loader),
+    match part {
+        Part::Lead(lead) => {
+            let (answer, shared) = lead.drive(pin!(read_through::<S, F>(request, body, keep))).await;
+            lead.end(shared);
+            answer
+        }
+        Part::Late => read_through::<S, F>(request, body, keep).await.0,
+        Part::Alone => {
+            let hand = Hand { begun: request.begin(), fill: None, stale: None };
+            run::<S, F>(request, hand, body, keep).await.0
+        }
     }
 }
 
-/// Loads for all who wait.
-async fn lead_load<S, F>(
-    lead: Lead<Digest, Shared>,
-    request: &Request,
-    body: Pin<&mut F>,
-    keep: impl Fn(&S::Value) -> bool,
-) -> (S::Output, Source)
-where
-    S: Shape,
-    F: Future<Output = S::Output>,
-{
-    let (output, source, shared) = lead.drive(pin!(read_through::<S, F>(request, body, keep))).await;
-    lead.end(shared);
-    (output, source)
-}
-
 /// L1 once more, L2, and then the body.
-async fn read_through<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> Loaded<S::Output>
+async fn read_through<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> Keep) -> Loaded<S::Output>
 where
     S: Shape,
     F: Future<Output = S::Output>,
 {
     // Another load may have ended between this call's look and its lead.
-    if let Some(entry) = request.cache.look(&request.region, &request.digest) {
-        let shared = Shared::Value(entry);
-        if let Some(output) = joined::<S>(&shared) {
-            return (output, Source::L1, Some(shared));
-        }
+    if let Some(entry) = request.cache.look(&request.region, &request.digest)
+        && let Some(loaded) = found::<S>(&entry, Source::L1)
+    {
+        return loaded;
     }
     let mut patience = Patience::new();
-    let (begun, fill) = loop {
+    let hand = loop {
         let begun = request.begin();
-        let missing = match fetch(request).await.decode::<S::Value>(request) {
-            Err(Fetched::Unreachable) => {
-                if let Some(entry) = request.cache.tolerable(&request.region, &request.digest) {
-                    let shared = Shared::Value(entry);
-                    if let Some(output) = joined::<S>(&shared) {
-                        return (output, Source::L1, Some(shared));
-                    }
-                }
-                break (begun, None);
-            }
-            Err(missing) => missing,
-            Ok((stored, life)) => match S::output(stored.value.clone()) {
-                Some(output) => {
-                    let entry = promote(request, begun, stored, life);
-                    return (output, Source::L2, Some(Shared::Value(entry)));
-                }
-                // A kept absence under a function that has none: another function's, by a shared address.
-                None => break (begun, None),
-            },
+        let (missing, stale) = match look_in_tiers::<S>(request, begun).await {
+            Tiers::Answer(loaded) => return loaded,
+            Tiers::Missing { fetched, stale } => (fetched, stale),
         };
+        if let Some(loaded) = stale.as_ref().and_then(|entry| at_once::<S>(request, entry)) {
+            return loaded;
+        }
         match missing.ask(request).await {
-            Asked::Granted(fill) => break (begun, Some(fill)),
+            Asked::Granted(fill) => break Hand { begun, fill: Some(fill), stale },
             Asked::Again(holder) if patience.pause(request, holder).await => {}
-            Asked::Again(_) | Asked::Refused => break (begun, None),
+            Asked::Again(_) | Asked::Refused => break Hand { begun, fill: None, stale },
         }
     };
-    let (output, shared) = run::<S, F>(request, begun, fill, body, keep).await;
-    (output, Source::Loader, shared)
+    run::<S, F>(request, hand, body, keep).await
 }
 
 /// Runs the body without reading first, and keeps what it gives.
-async fn refresh<S, F>(request: &Request, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> bool) -> S::Output
+pub(super) async fn refresh<S, F>(
+    request: &Request,
+    body: Pin<&mut F>,
+    keep: impl Fn(&S::Value) -> Keep,
+) -> Answer<S::Output>
 where
     S: Shape,
     F: Future<Output = S::Output>,
@@ -222,50 +225,46 @@ where
     request.cache.fence().bump(&request.digest, || {});
     request.cache.flights().forget(&request.digest);
     let begun = request.begin();
-    let fill = refill(request).await;
-    run::<S, F>(request, begun, fill, body, keep).await.0
+    let hand = Hand { begun, fill: refill(request).await, stale: None };
+    run::<S, F>(request, hand, body, keep).await.0
 }
 
 /// Runs the body and keeps what it gives.
-async fn run<S, F>(
+pub(super) async fn run<S, F>(
     request: &Request,
-    begun: Begun,
-    fill: Option<Fill>,
+    hand: Hand,
     body: Pin<&mut F>,
-    keep: impl Fn(&S::Value) -> bool,
-) -> (S::Output, Option<Shared>)
+    keep: impl Fn(&S::Value) -> Keep,
+) -> Loaded<S::Output>
 where
     S: Shape,
     F: Future<Output = S::Output>,
 {
+    let Hand { begun, fill, stale } = hand;
     let counters = &request.region.counters;
     let place = request.cache.place_of_load().await;
-    let started = Instant::now();
+    let started = Moment::now();
     // From here on, not from the begin: what was proved between that and the lease may have been removed before the lease was
     // there, and then nothing voids it.
-    let output = inside(Proof::now(), body).await;
-    let load_time = started.elapsed();
+    let (output, rests_on_stale) = inside(Proof::now(), body).await;
+    let load_time = Moment::now().since(started);
     drop(place);
     counters.time(Timed::Load, load_time);
     let value = match S::split(output) {
         Split::Kept(value) => value,
         Split::Failed(output) => {
             counters.count(Event::LoadError);
+            if let Some(loaded) = stale.and_then(|entry| for_error::<S>(request, begun, &entry)) {
+                return loaded;
+            }
             let shared = S::share(&output).map(Shared::Error);
-            return (output, shared);
+            return (Answer::loaded(output, rests_on_stale), shared);
         }
     };
-    let keep = value.as_ref().is_none_or(keep);
-    let fresh = Fresh { value: value.as_ref(), load_time, fill, begun };
+    let keep = value.as_ref().map_or(Keep::Usual, keep);
+    let replaces = stale.is_some();
+    let fresh = Fresh { value: value.as_ref(), load_time, fill, begun, replaces, rests_on_stale };
     let entry = store(request, fresh, keep).await;
     let output = S::output(value).expect("a shape puts together what it took apart");
-    (output, Some(Shared::Value(entry)))
-}
-
-/// Another caller's result as this call's output.
-fn joined<S: Shape>(shared: &Shared) -> Option<S::Output> {
-    match shared {
-        Shared::Value(entry) => entry.value().cloned().and_then(S::output),
-        Shared::Error(error) => S::joined(&**error as &(dyn Any + Send + Sync)),
-    }
+    (Answer::loaded(output, rests_on_stale), Some(Shared::Value(entry)))
 }

@@ -13,8 +13,8 @@ use crate::store::Stamps;
 use crate::time::{Moment, Proof};
 
 use super::Cache;
+use super::answer::Shared;
 use super::policy::Terms;
-use super::read::Shared;
 use super::region::Region;
 
 /// How a single call is to be handled.
@@ -42,6 +42,8 @@ pub(crate) struct Request {
     pub(crate) tags: Tags,
     pub(crate) mode: Mode,
     pub(crate) report: Option<Report>,
+    /// Whether its body can be run behind.
+    pub(crate) owned: bool,
 }
 
 impl Request {
@@ -55,6 +57,7 @@ impl Request {
             tags: Tags::default(),
             mode: Mode::Usual,
             report: None,
+            owned: false,
         }
     }
 

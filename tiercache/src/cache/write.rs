@@ -6,16 +6,15 @@ use std::time::{Duration, Instant};
 use crate::codec::Codec;
 use crate::codec::envelope::{self, Header, hash_key};
 use crate::error::{Error, ErrorKind, Result};
-use crate::l1::AnyEntry;
+use crate::l1::{AnyEntry, Deadlines};
 use crate::stats::{Event, Timed};
-use crate::store::{Commit, Committed};
 use crate::time::Moment;
 use crate::value::Cacheable;
 use crate::value::print::print;
 
 use super::fetch::{Decoded, decode};
 use super::fill::Fill;
-use super::invalidate::Local;
+use super::life::{Keep, Life, deadlines};
 use super::request::{Begun, Mode, Request};
 
 /// What a load gave.
@@ -26,6 +25,10 @@ pub(super) struct Fresh<'a, T> {
     /// Without it nothing is stored in L2.
     pub(super) fill: Option<Fill>,
     pub(super) begun: Begun,
+    /// What the tiers may hold is known to be old.
+    pub(super) replaces: bool,
+    /// The load used a stale value: the fleet is not to have it.
+    pub(super) rests_on_stale: bool,
 }
 
 /// Bytes for L2.
@@ -35,28 +38,31 @@ pub(super) struct Sealed {
 }
 
 /// Keeps what a load gave, where its terms and `keep` say so; gives the entry that waiters share.
-pub(super) async fn store<T: Cacheable>(request: &Request, fresh: Fresh<'_, T>, keep: bool) -> Arc<AnyEntry> {
-    let Fresh { value, load_time, fill, begun } = fresh;
-    let life = request.terms.life(value.is_some()).filter(|_| keep);
-    let Some(life) = life else {
-        if request.mode == Mode::Refreshed {
+pub(super) async fn store<T: Cacheable>(
+    request: &Request,
+    fresh: Fresh<'_, T>,
+    keep: impl Into<Keep>,
+) -> Arc<AnyEntry> {
+    let Fresh { value, load_time, fill, begun, replaces, rests_on_stale } = fresh;
+    let Some(life) = life(request, value.is_some(), keep.into()) else {
+        if request.mode == Mode::Refreshed || replaces {
             // There is nothing new to put in the place of what the tiers hold, and that is known to be old.
             let _ = request.cache.invalidate_in(&request.region, &request.digest).await;
         }
-        return entry(request, begun, value.cloned(), Duration::ZERO, 0);
+        return entry(request, begun, value.cloned(), begun.at, 0);
     };
     if !request.holds(&begun) || !request.cache.fence().if_holds(&request.digest, begun.place, || {}) {
         // Something newer is known, or was invalidated: for those who wait only.
-        return entry(request, begun, value.cloned(), Duration::ZERO, 0);
+        return entry(request, begun, value.cloned(), begun.at, 0);
     }
-    let expires = Moment::now().after(life.min(request.terms.l1_ttl));
-    let (encoded, lost) = match fill {
+    let deadlines = Deadlines { rests_on_stale, ..until(request, Moment::now(), (life, life), load_time) };
+    let (encoded, lost) = match fill.filter(|_| !rests_on_stale) {
         None => (None, false),
         Some(fill) => fill_l2(request, fill, value, life, load_time).await,
     };
     request.region.counters.count(Event::Store);
     let encoded = encoded.unwrap_or_else(|| value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)));
-    let entry = AnyEntry::new(value.cloned(), expires, request.origin(&begun), encoded, &request.region.counters);
+    let entry = entry(request, begun, value.cloned(), deadlines, encoded);
     if lost {
         // The key was invalidated while the body ran, here or elsewhere: this value is the caller's alone, an older one nobody's.
         request.cache.forget(&request.digest);
@@ -72,77 +78,50 @@ async fn fill_l2<T: Cacheable>(
     request: &Request,
     fill: Fill,
     value: Option<&T>,
-    life: Duration,
+    life: Life,
     load_time: Duration,
 ) -> (Option<usize>, bool) {
     let Ok(sealed) = seal(request, value, life, load_time, fill.stamps) else { return (None, false) };
-    let filled = timed(request, fill.lease.fill(sealed.bytes, life, request.stamps().tags)).await;
+    let filled = timed(request, fill.lease.fill(sealed.bytes, life.hard, request.stamps().tags)).await;
     (Some(sealed.encoded), matches!(filled, Ok(false)))
 }
 
 /// Keeps in L1 what was found in L2, for no longer than it lives there: its life there counts from before it was asked for.
-pub(super) fn promote<T: Cacheable>(
-    request: &Request,
-    begun: Begun,
-    found: Decoded<T>,
-    life: Duration,
-) -> Arc<AnyEntry> {
-    let entry = entry(request, begun, found.value, life.min(request.terms.l1_ttl), found.encoded);
+pub(super) fn promote<T: Cacheable>(request: &Request, begun: Begun, found: Decoded<T>, life: Life) -> Arc<AnyEntry> {
+    let deadlines = until(request, begun.at, (life, found.whole), found.load_time);
+    let entry = entry(request, begun, found.value, deadlines, found.encoded);
     admit(request, begun, &entry);
     entry
 }
 
-/// Stores a value that no load gave: L2 first, then L1.
-pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()> {
-    let Request { cache, region, digest, terms, .. } = request;
-    // Loads under way read an older value: from here on they are not to keep it in L2, at the end not in L1.
-    cache.fence().bump(digest, || {});
-    let begun = request.begin();
-    let life = terms.ttl.min(terms.l1_ttl);
-    let entry = |encoded| {
-        AnyEntry::new(Some(value.clone()), begun.at.after(life), request.origin(&begun), encoded, &region.counters)
+/// The lives of what a load gave; `None` if it is not kept.
+fn life(request: &Request, present: bool, keep: Keep) -> Option<Life> {
+    let soft = match keep {
+        Keep::Usual => request.terms.life(present)?,
+        Keep::For(life) if !life.is_zero() => life,
+        Keep::For(_) | Keep::Not => return None,
     };
-    // Not if something newer came while L2 was asked: nobody knows which of them it holds, so memory holds neither.
-    let put = |entry, holds| {
-        if holds { region.named.l1.insert(*digest, entry) } else { region.named.l1.remove(digest) }
-    };
-    match cache.open_l2()? {
-        None => {
-            let entry = entry(print(value, false).map_or(0, |print| print.size));
-            cache.fence().bump(digest, || put(entry, true));
-        }
-        Some(guard) => {
-            let groups = request.stamps();
-            let tags = Arc::clone(&groups.tags);
-            let stamps = guard.stamp(groups, terms.ttl).await?;
-            let sealed = seal(
-                request,
-                Some(value),
-                terms.ttl,
-                Duration::ZERO,
-                region.groups.stamped(request.tags.hashes(), &stamps),
-            )?;
-            let entry = entry(sealed.encoded);
-            // Without L2's answer nobody knows which value it holds: then memory is not to hold the older one.
-            let unknown = Local::when_dropped(|| cache.forget(digest));
-            let (key, bytes, life, tell) = (request.l2_key(), sealed.bytes, terms.ttl, cache.tell_of(region, digest));
-            let (message, commit) = (tell.message.clone(), Commit { key, expected: None, bytes, life, tags, tell });
-            let place = match timed(request, guard.commit(commit)).await {
-                Ok(Committed { place, .. }) => place,
-                Err(error) => {
-                    // It may hold the older value, and be out of memory for the newer one.
-                    cache.invalidate_in(region, digest).await?;
-                    return Err(error);
-                }
-            };
-            cache.inner.note_told(place.as_deref(), &message);
-            unknown.cancel();
-            cache.fence().supersede(digest, begun.place, |holds| put(entry, holds));
-        }
+    Some(lives(request, soft, present))
+}
+
+/// The lives of a value that is fresh for `soft`.
+fn lives(request: &Request, soft: Duration, present: bool) -> Life {
+    match request.l2() {
+        Some(_) => request.terms.l2_life(soft, present),
+        None => request.terms.lone_life(soft, present),
     }
-    region.counters.count(Event::Store);
-    cache.flights().forget(digest);
-    Ok(())
+}
+
+/// The deadlines in memory of a value that has the first of these lives left of the second.
+fn until(request: &Request, at: Moment, (left, whole): (Life, Life), load_time: Duration) -> Deadlines {
+    let terms = &request.terms;
+    deadlines(at, left, whole, terms.l1_life(left.soft), terms.refresh_ahead.map(|ahead| (ahead, load_time)))
+}
+
+/// The lives of a value that no load gave, and its deadlines in memory if it is stored at `at`.
+pub(super) fn given(request: &Request, at: Moment) -> (Life, Deadlines) {
+    let life = lives(request, request.terms.ttl, true);
+    (life, until(request, at, (life, life), Duration::ZERO))
 }
 
 /// A write to L2, timed and counted.
@@ -168,21 +147,21 @@ fn admit(request: &Request, begun: Begun, entry: &Arc<AnyEntry>) {
     });
 }
 
-fn entry<T: Cacheable>(
+pub(super) fn entry<T: Cacheable>(
     request: &Request,
     begun: Begun,
     value: Option<T>,
-    life: Duration,
+    deadlines: impl Into<Deadlines>,
     encoded: usize,
 ) -> Arc<AnyEntry> {
-    AnyEntry::new(value, begun.at.after(life), request.origin(&begun), encoded, &request.region.counters)
+    AnyEntry::new(value, deadlines, request.origin(&begun), encoded, &request.region.counters)
 }
 
 /// The envelope of a value.
 pub(super) fn seal<T: Cacheable>(
     request: &Request,
     value: Option<&T>,
-    life: Duration,
+    life: Life,
     load_time: Duration,
     stamps: Vec<(u64, u64)>,
 ) -> Result<Sealed> {
@@ -194,8 +173,8 @@ pub(super) fn seal<T: Cacheable>(
         version: request.terms.version,
         print: 0,
         key_hash: hash_key(&request.l2_key()),
-        soft_ms: millis(life),
-        hard_ms: millis(life),
+        soft_ms: millis(life.soft),
+        hard_ms: millis(life.hard),
         load_us: u64::try_from(load_time.as_micros()).unwrap_or(u64::MAX),
         nonce: fastrand::u64(..),
         stamps,

@@ -29,6 +29,8 @@ pub(crate) struct Lease {
     /// Given back when dropped; a value that is to be replaced is not.
     held: bool,
     renewal: Option<AbortHandle>,
+    /// Held as long as this one.
+    turn: Option<Box<Lease>>,
 }
 
 /// What came of asking for a lease.
@@ -61,12 +63,23 @@ impl Lease {
     /// The right to replace what is there now, for a refresh or a write.
     pub(crate) fn over(guard: &Guard, key: &Arc<str>, value: &[u8]) -> Self {
         let expected = envelope::token(value).into();
-        Self { guard: guard.clone(), key: Arc::clone(key), expected, held: false, renewal: None }
+        Self { guard: guard.clone(), key: Arc::clone(key), expected, held: false, renewal: None, turn: None }
+    }
+
+    /// Whether there is a value to be replaced.
+    pub(crate) fn replaces(&self) -> bool {
+        !self.held
+    }
+
+    /// Holds `turn` as long as this one.
+    pub(crate) fn during(mut self, turn: Self) -> Self {
+        self.turn = Some(Box::new(turn));
+        self
     }
 
     fn held(guard: Guard, key: Arc<str>, expected: Arc<[u8]>) -> Self {
         let renewal = guard.spawn(renew(guard.clone(), Arc::clone(&key), Arc::clone(&expected)));
-        Self { guard, key, expected, held: true, renewal: Some(renewal) }
+        Self { guard, key, expected, held: true, renewal: Some(renewal), turn: None }
     }
 
     /// Stores `bytes`, which carry `tags`, for `life`, if the right has not been lost. Says whether it was stored.

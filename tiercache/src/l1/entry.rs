@@ -5,6 +5,7 @@ use std::fmt;
 use std::mem::size_of;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::AcqRel};
+use std::time::Duration;
 
 use crate::stats::{Counters, Event};
 use crate::time::{Moment, Proof};
@@ -12,7 +13,7 @@ use crate::time::{Moment, Proof};
 use super::tags::{TagTable, Tagged};
 
 /// What an entry costs beside its value and key: the entry's own fields, two reference counts, the engine's node.
-const OVERHEAD: usize = 160;
+const OVERHEAD: usize = 192;
 
 /// The marks an entry carries from before its load began; a moved one makes it stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,9 +32,32 @@ pub(crate) struct Origin {
     pub(crate) tags: Option<Box<Tagged>>,
 }
 
-/// A value with its deadline and marks. Only here is it decided whether an entry is fresh.
+/// When an entry ends, in steps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
+    /// Until when it is served from memory.
+    pub(crate) expires: Moment,
+    /// From when on it may be time to refresh it.
+    pub(crate) due: Moment,
+    /// Until when its value counts as fresh, wherever it is.
+    pub(crate) soft: Moment,
+    /// Until when it is kept, for when a stale value is better than none.
+    pub(crate) hard: Moment,
+    /// How long its load took, in microseconds.
+    pub(crate) load_us: u32,
+    /// Its load used a stale value.
+    pub(crate) rests_on_stale: bool,
+}
+
+impl From<Moment> for Deadlines {
+    fn from(end: Moment) -> Self {
+        Self { expires: end, due: end, soft: end, hard: end, load_us: 0, rests_on_stale: false }
+    }
+}
+
+/// A value with its deadlines and marks. Only here is it decided whether an entry is fresh.
 pub(crate) struct Entry<V: ?Sized = dyn Any + Send + Sync> {
-    expires: Moment,
+    deadlines: Deadlines,
     marks: Marks,
     proved: Proof,
     /// Few entries have any: the others pay a pointer and a look at it.
@@ -49,7 +73,7 @@ impl AnyEntry {
     /// An entry for `value`, whose encoded form has `encoded` bytes. `None` is a kept absence.
     pub(crate) fn new<T: Send + Sync + 'static>(
         value: Option<T>,
-        expires: Moment,
+        deadlines: impl Into<Deadlines>,
         origin: Origin,
         encoded: usize,
         counters: &Arc<Counters>,
@@ -58,13 +82,30 @@ impl AnyEntry {
         let bytes = encoded + size_of::<Option<T>>() + OVERHEAD + tags.as_ref().map_or(0, |tags| tags.bytes());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let place = Place { counters: Arc::clone(counters), bytes, state: AtomicU8::new(OUTSIDE) };
-        Arc::new(Entry { expires, marks, proved, tags, place, value })
+        Arc::new(Entry { deadlines: deadlines.into(), marks, proved, tags, place, value })
     }
 
     /// Whether it may be served: its life has not run out, neither mark has moved, and no tag was invalidated.
     #[inline]
     pub(crate) fn is_fresh(&self, now: Moment, marks: Marks, tags: &TagTable) -> bool {
-        now < self.expires && self.marks == marks && self.tags.as_ref().is_none_or(|own| own.holds(tags))
+        now < self.deadlines.expires && self.holds(marks, tags)
+    }
+
+    /// Whether it may be served for want of a fresh one: it was kept for that, not for more than `window` past its life, neither mark
+    /// has moved, and no tag was invalidated.
+    pub(crate) fn is_kept(&self, now: Moment, marks: Marks, tags: &TagTable, window: Duration) -> bool {
+        let Deadlines { soft, hard, .. } = self.deadlines;
+        now < hard.min(soft.after(window)) && self.holds(marks, tags)
+    }
+
+    #[inline]
+    fn holds(&self, marks: Marks, tags: &TagTable) -> bool {
+        self.marks == marks && self.tags.as_ref().is_none_or(|own| own.holds(tags))
+    }
+
+    #[inline]
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
     }
 
     /// When it was true: the begin of its load, or of the read that found it in L2.
@@ -99,7 +140,7 @@ impl AnyEntry {
 
 impl<V: ?Sized> fmt::Debug for Entry<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("expires", &self.expires).field("marks", &self.marks).finish_non_exhaustive()
+        f.debug_struct("Entry").field("deadlines", &self.deadlines).field("marks", &self.marks).finish_non_exhaustive()
     }
 }
 
@@ -133,7 +174,7 @@ impl Place {
 /// Finds evictions, which one engine does not tell.
 impl<V: ?Sized> Drop for Entry<V> {
     fn drop(&mut self) {
-        if self.place.leave() && Moment::now() < self.expires {
+        if self.place.leave() && Moment::now() < self.deadlines.expires {
             self.place.counters.count(Event::Eviction);
         }
     }

@@ -13,7 +13,7 @@ mod mini_moka;
 mod quick_cache;
 mod tags;
 
-pub(crate) use entry::{AnyEntry, Marks, Origin};
+pub(crate) use entry::{AnyEntry, Deadlines, Marks, Origin};
 pub(crate) use tags::{Slot, TagTable, Tagged};
 
 /// Which engine holds the values of L1, and how many.

@@ -7,16 +7,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::cache::{Cache, Mode, Region, Report, Request, load, tell};
+use crate::cache::{Cache, Glance, Keep, Mode, Policy, Region, Report, Request, Terms, load, tell};
 use crate::call::{Adjustment, adjustment};
 use crate::coherence::tags::Tags;
 use crate::entry::Entry;
-use crate::error::Result;
 use crate::install::{installed, scoped};
 use crate::key::{Digest, KeyHasher};
+use crate::l1::AnyEntry;
 use crate::stats::{Event, Source};
+use crate::value::KeyPart;
 use crate::value::shape::Shape;
-use crate::value::{Cacheable, KeyPart};
 
 use super::site::{Instance, Role, Site};
 
@@ -26,30 +26,24 @@ impl Site {
     #[inline]
     pub fn call<H: Fn(), S: Shape>(&'static self, _here: H, types: &[&'static str], _shape: S) -> Lookup<S> {
         let instance = self.instance::<H>(types, Role::Function);
-        Lookup { target: Target::Site(self, instance, KeyHasher::new(&instance.digest)), shape: PhantomData }
-    }
-
-    /// Begins an address.
-    pub fn address<H: Fn(), T>(&'static self, _here: H, types: &[&'static str]) -> Address<T> {
-        let instance = self.instance::<H>(types, Role::Address);
-        Address {
-            site: self,
-            instance,
-            hasher: KeyHasher::new(&instance.digest),
-            tags: Tags::default(),
-            value: PhantomData,
+        Lookup {
+            target: Target::Site(self, instance, KeyHasher::new(&instance.digest)),
+            over: None,
+            shape: PhantomData,
         }
     }
 }
 
 /// A call that is cached under an address declared elsewhere.
 pub fn at<S: Shape>(entry: &Entry<S::Value>, _shape: S) -> Lookup<S> {
-    Lookup { target: Target::Entry(entry.request()), shape: PhantomData }
+    Lookup { target: Target::Entry(entry.request()), over: None, shape: PhantomData }
 }
 
 /// A call whose key is being made: where it stands, because to move a key that has just been written stalls the processor.
 pub struct Lookup<S> {
     target: Target,
+    /// What the function says beside what its address does.
+    over: Option<&'static Policy>,
     shape: PhantomData<fn() -> S>,
 }
 
@@ -69,9 +63,12 @@ pub enum Look<S: Shape> {
 
 /// A call that L1 could not answer.
 pub struct Call<S> {
-    request: Option<Request>,
+    /// Boxed, so that it costs the function's future a pointer; a miss can afford it.
+    pub(super) request: Option<Box<Request>>,
+    /// What is given, while the body runs behind.
+    pub(super) given: Option<(Arc<AnyEntry>, Source)>,
     /// For a call that bypasses the cache.
-    report: Option<Report>,
+    pub(super) report: Option<Report>,
     shape: PhantomData<fn() -> S>,
 }
 
@@ -87,13 +84,38 @@ impl<S> Lookup<S> {
         self
     }
 
+    /// What the function says of its calls at an address.
+    #[inline]
+    #[must_use]
+    pub fn over(&mut self, policy: &'static Policy) -> &mut Self {
+        self.over = Some(policy);
+        self
+    }
+
     /// Looks in L1.
     #[inline]
     pub fn look(&mut self) -> Look<S>
     where
         S: Shape,
     {
-        let said = adjustment();
+        self.look_by(look)
+    }
+
+    /// Looks in L1, for a body that can be run behind.
+    #[inline]
+    pub fn look_ahead(&mut self) -> Look<S>
+    where
+        S: Shape,
+    {
+        self.look_by(look_ahead)
+    }
+
+    #[inline]
+    fn look_by(&mut self, look: impl FnOnce(&Cache, &Arc<Region>, Digest, Said) -> Look<S>) -> Look<S>
+    where
+        S: Shape,
+    {
+        let said = Said { adjustment: adjustment(), over: self.over };
         match &mut self.target {
             Target::Site(site, instance, hasher) => {
                 if instance.disowned {
@@ -117,53 +139,96 @@ impl<S> Lookup<S> {
     }
 }
 
+/// What is said of a call, by its caller and by its function.
+struct Said {
+    adjustment: Option<Adjustment>,
+    over: Option<&'static Policy>,
+}
+
+impl Said {
+    #[inline]
+    fn is_usual(&self) -> bool {
+        self.adjustment.as_ref().is_none_or(|said| said.mode == Mode::Usual)
+    }
+
+    fn terms(&self, region: &Region) -> Terms {
+        self.over.map_or(region.terms, |over| over.over(region.terms))
+    }
+}
+
 /// Looks in one cache, as far as `said` lets it.
 #[inline]
-fn look<S: Shape>(cache: &Cache, region: &Arc<Region>, digest: Digest, said: Option<Adjustment>) -> Look<S> {
-    if said.as_ref().is_none_or(|said| said.mode == Mode::Usual)
+fn look<S: Shape>(cache: &Cache, region: &Arc<Region>, digest: Digest, said: Said) -> Look<S> {
+    if said.is_usual()
         && let Some(entry) = cache.look(region, &digest)
-        && let Some(stored) = entry.value::<S::Value>()
+        && let Some(output) = served::<S>(&entry, region, &digest, &said)
     {
-        // Counted before the value is cloned: an atomic addition waits until everything written before it has left the processor.
-        if let Some(value) = stored {
-            hit(region, &digest, said);
-            return Look::Hit(S::hit(value.clone()));
-        }
-        if let Some(absence) = S::absence() {
-            hit(region, &digest, said);
-            return Look::Hit(absence);
-        }
+        return Look::Hit(output);
     }
-    miss(cache, region, digest, said)
+    miss(cache, region, digest, said, None)
+}
+
+/// The same for a body that can be run behind.
+#[inline]
+fn look_ahead<S: Shape>(cache: &Cache, region: &Arc<Region>, digest: Digest, said: Said) -> Look<S> {
+    let glance = if said.is_usual() { cache.glance(region, &digest, || said.terms(region)) } else { None };
+    match glance {
+        Some(Glance::Fresh(entry)) => match served::<S>(&entry, region, &digest, &said) {
+            Some(output) => Look::Hit(output),
+            None => miss(cache, region, digest, said, None),
+        },
+        Some(Glance::Due(entry, source)) => miss(cache, region, digest, said, Some((entry, source))),
+        None => miss(cache, region, digest, said, None),
+    }
+}
+
+/// What an entry holds, counted as a hit.
+#[inline]
+fn served<S: Shape>(entry: &AnyEntry, region: &Region, digest: &Digest, said: &Said) -> Option<S::Output> {
+    // Counted before the value is cloned: an atomic addition waits until everything written before it has left the processor.
+    match entry.value::<S::Value>()? {
+        Some(value) => {
+            hit(region, digest, said);
+            Some(S::hit(value.clone()))
+        }
+        None => S::absence().inspect(|_| hit(region, digest, said)),
+    }
 }
 
 #[inline]
-fn hit(region: &Region, digest: &Digest, said: Option<Adjustment>) {
+fn hit(region: &Region, digest: &Digest, said: &Said) {
     region.counters.count(Event::L1Hit);
     if let Some(hits) = &region.hot {
         hits.count(digest);
     }
-    if let Some(said) = said {
+    if let Some(said) = &said.adjustment {
         tell(said.report.as_ref(), Source::L1);
     }
 }
 
 #[cold]
-fn miss<S: Shape>(cache: &Cache, region: &Arc<Region>, digest: Digest, said: Option<Adjustment>) -> Look<S> {
-    let Adjustment { mode, report } = said.unwrap_or_default();
-    let request = Request { mode, report, ..Request::new(cache, region, digest) };
-    Look::Miss(Call { request: Some(request), report: None, shape: PhantomData })
+fn miss<S: Shape>(
+    cache: &Cache,
+    region: &Arc<Region>,
+    digest: Digest,
+    said: Said,
+    given: Option<(Arc<AnyEntry>, Source)>,
+) -> Look<S> {
+    let terms = said.terms(region);
+    let Adjustment { mode, report } = said.adjustment.unwrap_or_default();
+    let request = Request { terms, mode, report, ..Request::new(cache, region, digest) };
+    Look::Miss(Call { request: Some(Box::new(request)), given, report: None, shape: PhantomData })
 }
 
 /// The body runs as if there were no cache.
 #[cold]
-fn bypass<S: Shape>(said: Option<Adjustment>) -> Look<S> {
-    let report = said.and_then(|said| said.report);
-    Look::Miss(Call { request: None, report, shape: PhantomData })
+fn bypass<S: Shape>(said: Said) -> Look<S> {
+    let report = said.adjustment.and_then(|said| said.report);
+    Look::Miss(Call { request: None, given: None, report, shape: PhantomData })
 }
 
 #[cold]
-fn not_installed<S: Shape>(said: Option<Adjustment>) -> Look<S> {
+fn not_installed<S: Shape>(said: Said) -> Look<S> {
     static WARNED: AtomicBool = AtomicBool::new(false);
     if !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!("a cached function was called before a cache was installed: it runs uncached until `install()`");
@@ -197,7 +262,7 @@ impl<S> Call<S> {
         S: Shape,
         F: Future<Output = S::Output>,
     {
-        self.load_if(body, |_| true).await
+        self.load_with(body, |_| Keep::Usual).await
     }
 
     /// The same; keeps only what `keep` says.
@@ -206,45 +271,21 @@ impl<S> Call<S> {
         S: Shape,
         F: Future<Output = S::Output>,
     {
+        self.load_with(body, move |value| keep(value).into()).await
+    }
+
+    /// The same; keeps what `keep` says, for as long as it says.
+    pub async fn load_with<F>(self, body: Pin<&mut F>, keep: impl Fn(&S::Value) -> Keep) -> S::Output
+    where
+        S: Shape,
+        F: Future<Output = S::Output>,
+    {
         if let Some(request) = self.request {
             // Boxed, so that it costs the function's future a pointer; a miss can afford it.
-            return Box::pin(load::<S, F>(request, body, keep)).await;
+            return Box::pin(load::<S, F>(*request, body, keep)).await;
         }
         tell(self.report.as_ref(), Source::Bypass);
         body.await
-    }
-}
-
-/// An address whose key is being made.
-pub struct Address<T> {
-    site: &'static Site,
-    instance: &'static Instance,
-    hasher: KeyHasher,
-    tags: Tags,
-    value: PhantomData<fn() -> T>,
-}
-
-impl<T: Cacheable> Address<T> {
-    /// Adds a part of the key.
-    #[must_use]
-    pub fn part<P: KeyPart + ?Sized>(mut self, part: &P) -> Self {
-        self.hasher.part(part);
-        self
-    }
-
-    /// Adds a tag.
-    #[must_use]
-    pub fn tag<D: fmt::Display + ?Sized>(mut self, tag: &D) -> Self {
-        self.tags.add(tag);
-        self
-    }
-
-    /// The address, in the cache that is current.
-    pub fn entry(mut self) -> Entry<T> {
-        let digest: Result<Digest> = self.hasher.finish();
-        let Some(cache) = scoped().or_else(Cache::installed) else { return Entry::nowhere() };
-        let region = self.site.region(self.instance, &cache);
-        Entry::at(cache, region, digest, self.tags)
     }
 }
 
@@ -258,4 +299,4 @@ macro_rules! opaque_debug {
     )+};
 }
 
-opaque_debug!(Lookup<S>, Look<S: Shape>, Call<S>, Address<T>);
+opaque_debug!(Lookup<S>, Look<S: Shape>, Call<S>);

@@ -1,5 +1,7 @@
 //! The macros' only door. Not for people: it changes with the macros, which are pinned to this very version.
 
+mod address;
+mod apart;
 pub mod batch;
 mod lookup;
 mod site;
@@ -9,10 +11,12 @@ use core::time::Duration;
 
 pub use core::any::{type_name, type_name_of_val};
 
-pub use crate::cache::Policy;
+pub use crate::cache::{Keep, Owned, Policy};
 pub use crate::value::returns::Returns;
 pub use crate::value::shape::Shape;
-pub use lookup::{Address, Call, Look, Lookup, at};
+pub use address::Address;
+pub use apart::{Give, Late, Lend, Lent, TimesOut, always, both, given, keep_if, late, own, ttl_from};
+pub use lookup::{Call, Look, Lookup, at};
 pub use site::Site;
 
 /// A duration that fits on the line it is written on.

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 
+use crate::cache::answer::Shared;
 use crate::cache::fill::refill;
-use crate::cache::freshness::inside;
-use crate::cache::read::Shared;
+use crate::cache::freshness::{inside, note_stale};
 use crate::cache::request::{Ending, Mode, Report, Request, tell};
 use crate::cache::write::{Fresh, store};
 use crate::flight::drive_all;
@@ -198,10 +198,11 @@ where
     let places: Vec<usize> = runs.iter().map(|run| run.at).collect();
     let (leads, rights): (Vec<_>, Vec<_>) = runs.into_iter().map(|run| (run.lead, (run.begun, run.fill))).unzip();
     let load = async {
-        let (values, load_time) = called(requests, &places, body(places.clone()), beside).await;
+        let ((values, rests_on_stale), load_time) = called(requests, &places, body(places.clone()), beside).await;
         let values = values?;
         let kept = places.iter().zip(&values).zip(rights).map(|((at, value), (begun, fill))| {
-            let fresh = Fresh { value: value.as_ref(), load_time, fill, begun };
+            let replaces = fill.as_ref().is_some_and(|fill| fill.lease.replaces());
+            let fresh = Fresh { value: value.as_ref(), load_time, fill, begun, replaces, rests_on_stale };
             store(&requests[*at], fresh, true)
         });
         let entries = side_by_side(kept.collect()).await;
@@ -236,12 +237,15 @@ async fn called<F: Future>(
     places: &[usize],
     body: F,
     beside: impl FnMut(&mut Context<'_>),
-) -> (F::Output, Duration) {
-    let Some(first) = places.first() else { return timed(body, beside).await };
+) -> ((F::Output, bool), Duration) {
+    let Some(first) = places.first() else { return timed(async { (body.await, false) }, beside).await };
     let place = requests[*first].cache.place_of_load().await;
     // From here on, as in a load of one.
     let (output, load_time) = timed(inside(Proof::now(), pin!(body)), beside).await;
     drop(place);
+    if output.1 {
+        note_stale();
+    }
     for at in places {
         requests[*at].region.counters.time(Timed::Load, load_time);
     }

@@ -2,9 +2,11 @@
 
 use std::pin::pin;
 
+use crate::cache::answer::Shared;
 use crate::cache::fetch::{Fetched, fetch};
 use crate::cache::fill::{Asked, Fill, Patience};
-use crate::cache::read::{Came, Shared};
+use crate::cache::freshness::note_stale;
+use crate::cache::read::Came;
 use crate::cache::request::{Begun, Request};
 use crate::cache::write::promote;
 use crate::flight::{Lead, Role, Turn, Wait, drive_all};
@@ -70,7 +72,7 @@ pub(super) async fn wait<T: Cacheable>(request: &Request, joined: Joined) -> Ste
         Turn::Shared(shared) if !request.cache.may_share(&shared, came) => Step::Read(at, None),
         // Another's error is not ours to return: it is of another function.
         Turn::Shared(shared) => match value_in(&shared) {
-            Some(value) => Step::Answer(at, value, Source::Joined),
+            Some(value) => Step::Answer(at, value, source_of(&shared)),
             None => alone(at, request),
         },
     }
@@ -169,7 +171,16 @@ fn answer<T>(at: usize, value: Option<T>, source: Source, lead: Led, shared: Sha
 /// What another load gave, if it is of this type.
 fn value_in<T: Cacheable>(shared: &Shared) -> Option<Option<T>> {
     match shared {
-        Shared::Value(entry) => entry.value::<T>().cloned(),
+        Shared::Value(entry) | Shared::Stale(entry) => {
+            if matches!(shared, Shared::Stale(_)) || entry.deadlines().rests_on_stale {
+                note_stale();
+            }
+            entry.value::<T>().cloned()
+        }
         Shared::Error(_) => None,
     }
+}
+
+fn source_of(shared: &Shared) -> Source {
+    if matches!(shared, Shared::Stale(_)) { Source::Stale } else { Source::Joined }
 }

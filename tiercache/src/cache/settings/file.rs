@@ -80,7 +80,8 @@ fn flat(table: Table) -> Result<Values> {
     let text = |(name, value): (String, Value)| match value {
         Value::String(text) => Ok((name, text)),
         Value::Integer(number) => Ok((name, number.to_string())),
-        _ => Err(Error::config(format!("setting `{name}` takes a string or a whole number"))),
+        Value::Float(number) => Ok((name, number.to_string())),
+        _ => Err(Error::config(format!("setting `{name}` takes a string or a number"))),
     };
     table.into_iter().map(text).collect()
 }

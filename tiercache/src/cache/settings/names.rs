@@ -19,11 +19,12 @@ type Name = (&'static str, &'static str);
 const LIFE: &str = "a time such as 300 (seconds), 250ms, 5m or 1h30m";
 const BYTES: &str = "a number of bytes";
 const TIMES: &str = "a whole number";
+const SHARE: &str = "a share of a life such as 0.05, or 0 for none";
 const ENTRIES: &str = "a number of entries";
 const PEM: &str = "the path of a PEM file";
 
 /// The settings of the cache.
-const CACHE: [Name; 26] = [
+const CACHE: [Name; 28] = [
     ("namespace", "one segment of a key: letters, digits, `_`, `-` and `.`"),
     ("l1_engine", "mini-moka, quick-cache or disabled"),
     ("l1_max_entries", ENTRIES),
@@ -44,6 +45,8 @@ const CACHE: [Name; 26] = [
     ("l2_max_bytes", BYTES),
     ("default_ttl", LIFE),
     ("codec", "bincode, postcard or json"),
+    ("stale_if_error", LIFE),
+    ("jitter", SHARE),
     ("wait_limit", LIFE),
     ("max_value_bytes", BYTES),
     ("max_staleness", LIFE),
@@ -54,13 +57,15 @@ const CACHE: [Name; 26] = [
 
 /// The settings of a named cache.
 #[cfg(feature = "config-file")]
-const NAMED: [Name; 6] = [
+const NAMED: [Name; 8] = [
     ("engine", "mini-moka, quick-cache or disabled"),
     ("max_entries", ENTRIES),
     ("max_bytes", BYTES),
     ("ttl", LIFE),
     ("l1_ttl", LIFE),
     ("codec", "bincode, postcard or json"),
+    ("stale_if_error", LIFE),
+    ("jitter", SHARE),
 ];
 
 /// The builder that `values` describe.
@@ -73,6 +78,8 @@ pub(super) fn builder(values: &Values) -> Result<CacheBuilder> {
         default_ttl: read.life("default_ttl")?,
         l1_ttl: read.life("l1_ttl")?,
         codec: read.parsed::<Codec>("codec")?,
+        stale_if_error: read.life("stale_if_error")?,
+        jitter: read.parsed("jitter")?,
         l2_deadline: read.life("l2_deadline")?,
         wait_limit: read.life("wait_limit")?,
         max_value_bytes: read.parsed("max_value_bytes")?,
@@ -109,6 +116,8 @@ pub(super) fn named(name: &str, values: &Values) -> Result<Named> {
         ttl: read.life("ttl")?,
         l1_ttl: read.life("l1_ttl")?,
         codec: read.parsed::<Codec>("codec")?,
+        stale_if_error: read.life("stale_if_error")?,
+        jitter: read.parsed("jitter")?,
         ..Named::default()
     })
 }
@@ -231,6 +240,8 @@ mod tests {
             ("l1_max_entries", "7"),
             ("l2_deadline", "20ms"),
             ("wait_limit", "3s"),
+            ("stale_if_error", "10m"),
+            ("jitter", "0.1"),
             ("max_value_bytes", "1000"),
             ("max_staleness", "1s"),
             ("degraded_l1_ttl", "5s"),
@@ -250,6 +261,7 @@ mod tests {
         assert_eq!((builder.l2_deadline, builder.max_value_bytes), (Some(Duration::from_millis(20)), Some(1_000)));
         assert_eq!((builder.max_staleness, builder.freshness), (Some(Duration::from_secs(1)), Freshness::Strict));
         assert_eq!(builder.keep_hot_keys, Some(1_000));
+        assert_eq!((builder.stale_if_error, builder.jitter), (Some(Duration::from_secs(600)), Some(0.1)));
         assert_eq!(builder.degraded_l1_ttl, Some(Duration::from_secs(5)));
         let Limits { retries, breaker_failures, breaker_max, max_loads } = builder.limits;
         assert_eq!((retries, breaker_failures, max_loads), (Some(2), Some(7), Some(100)));
