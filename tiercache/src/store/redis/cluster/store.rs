@@ -9,7 +9,7 @@ use super::ClusterStore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::redis::errors::translate;
 use crate::store::redis::store::{SCAN_COUNT, convert, escape, millis, remaining_life};
-use crate::store::{Commit, Committed, Found, Op, Page, Reading, Shared, Stamps, Store, tag_life};
+use crate::store::{Commit, Committed, Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, tag_life};
 
 /// The upper bits of a cursor are the number of the primary; Redis's own never needs them.
 const CURSOR_BITS: u32 = 48;
@@ -89,6 +89,17 @@ impl ClusterStore {
         Ok(Committed { stored, place: Some(self.tell(&tell).await?) })
     }
 
+    /// Each by its primary, and all of it told once, after it.
+    async fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Result<Option<String>> {
+        let writes = sent.into_iter().map(|Sent { key, bytes, life, tags }| async move {
+            self.keep_tags(&tags, life).await?;
+            let mut command = cmd("SET");
+            self.one::<()>(&key, command.arg(&*key).arg(bytes).arg("PX").arg(millis(life))).await
+        });
+        super::all(writes).await?;
+        self.tell(&tell).await.map(Some)
+    }
+
     /// Removes keys and stamps, each by its primary.
     pub(super) async fn forget(&self, keys: &[String], stamps: &Stamps) -> Result<()> {
         let fields = async {
@@ -164,6 +175,10 @@ impl Store for ClusterStore {
 
     fn commit(&self, commit: Commit) -> Op<'_, Committed> {
         Box::pin(self.commit(commit))
+    }
+
+    fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
+        Box::pin(self.write_many(sent, tell))
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
