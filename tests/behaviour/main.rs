@@ -20,6 +20,7 @@ mod queued;
 mod races;
 mod running;
 mod stale;
+mod stale_with;
 mod statistics;
 mod tags;
 mod tiers;

@@ -87,6 +87,7 @@ impl ClusterStore {
         Ok(Committed { stored, place: Some(self.tell(&tell).await?) })
     }
 
+    /// Each by its primary, and all of it told once, after it.
     async fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Result<Option<String>> {
         let put = |Sent { key, bytes, life, tags }| async move { self.put(&key, None, bytes, life, &tags).await };
         super::all(sent.into_iter().map(put)).await?;
