@@ -11,6 +11,6 @@ mod ports;
 mod proxy;
 mod server;
 
-pub use helpers::{Calls, eventually, unique_namespace};
-pub use proxy::{Mode, Proxy};
+pub use helpers::{Calls, eventually, memory, unique_namespace};
+pub use proxy::{Mode, Proxy, Which};
 pub use server::RedisServer;
