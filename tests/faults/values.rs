@@ -82,7 +82,7 @@ const NOTHING: u8 = 0;
 const CLONE: u8 = 1;
 const SERIALIZE: u8 = 2;
 const DROP: u8 = 3;
-const KINDS: [u8; 2] = [CLONE, SERIALIZE];
+const KINDS: [u8; 3] = [CLONE, SERIALIZE, DROP];
 static ARMED: AtomicU8 = AtomicU8::new(NOTHING);
 
 fn explode(what: u8) {
