@@ -79,6 +79,8 @@ mod simulation;
 mod stats;
 mod store;
 mod sync;
+#[cfg(feature = "test-util")]
+mod testing;
 mod time;
 mod value;
 mod warm;
@@ -101,6 +103,8 @@ pub use store::embedded::Embedded;
 pub use store::memory::Memory;
 #[cfg(feature = "redis")]
 pub use store::redis::Redis;
+#[cfg(feature = "test-util")]
+pub use testing::{Chaos, Operation, Recorded, Recording};
 #[cfg(feature = "macros")]
 pub use tiercache_macros::{cached, entry, invalidates, updates};
 pub use value::{Cacheable, KeyPart};
@@ -111,6 +115,11 @@ pub mod guide {
     /// Which of key, tag, prefix and namespace to invalidate, when, and what is promised then.
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/invalidation.md"))]
     pub mod invalidation {}
+
+    /// How to test code that caches: a cache for each test, time that is moved, an L2 that fails on command.
+    #[cfg(feature = "test-util")]
+    #[cfg_attr(feature = "macros", doc = include_str!("../docs/testing.md"))]
+    pub mod testing {}
 }
 
 /// The examples of the README run as doc tests.

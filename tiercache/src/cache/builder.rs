@@ -47,6 +47,17 @@ impl L2 {
     pub(crate) fn of(store: impl Store) -> Self {
         Self { store: Ok(Arc::new(store)) }
     }
+
+    /// One that `build()` refuses.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn broken(error: Error) -> Self {
+        Self { store: Err(error) }
+    }
+
+    #[cfg(feature = "test-util")]
+    pub(crate) fn into_store(self) -> Result<Arc<dyn Store>> {
+        self.store
+    }
 }
 
 impl fmt::Debug for L2 {

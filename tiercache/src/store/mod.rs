@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::error::Result;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
 #[cfg(feature = "test-util")]
