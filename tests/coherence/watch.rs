@@ -60,8 +60,8 @@ fn sample(process: Pid) -> Option<Sample> {
 
 impl Watched {
     fn now(&self) -> String {
-        let last = self.0.iter().filter_map(|samples| samples.last());
-        let shown = last.map(|Sample { kib, descriptors, threads }| {
+        let latest = self.0.iter().filter_map(|samples| samples.last());
+        let shown = latest.map(|Sample { kib, descriptors, threads }| {
             format!("{} MiB, {descriptors} descriptors, {threads} threads", kib / 1024)
         });
         shown.collect::<Vec<_>>().join("; ")
@@ -70,12 +70,15 @@ impl Watched {
     /// The instances that occupy more at the end than early on, and what.
     pub(crate) fn growing(&self) -> Vec<String> {
         let grown = self.0.iter().enumerate().flat_map(|(instance, samples)| {
-            let grown = (samples.len() >= TREND).then(|| grown(samples)).unwrap_or_default();
-            grown.into_iter().map(move |what| format!("instance {instance}: {what}"))
+            let found = if samples.len() >= TREND { grown(samples) } else { Vec::new() };
+            found.into_iter().map(move |what| format!("instance {instance}: {what}"))
         });
         grown.collect()
     }
 }
+
+/// What is bounded, how it is read from a sample, and the most that may become of it.
+type Bound = (&'static str, fn(&Sample) -> u64, fn(u64) -> u64);
 
 /// What the last quarter has more of than the second one, which is after the start.
 fn grown(samples: &[Sample]) -> Vec<String> {
@@ -87,7 +90,7 @@ fn grown(samples: &[Sample]) -> Vec<String> {
         values[values.len() / 2]
     };
     // A connection may be in the making, and an allocator keeps what it has been given.
-    let bounds: [(&str, fn(&Sample) -> u64, fn(u64) -> u64); 3] = [
+    let bounds: [Bound; 3] = [
         ("KiB", |sample| sample.kib, |early| early + early / 5 + (8 << 10)),
         ("descriptors", |sample| sample.descriptors, |early| early + 4),
         ("threads", |sample| sample.threads, |early| early + 2),
@@ -107,8 +110,8 @@ impl fmt::Display for Watched {
         for (instance, samples) in self.0.iter().enumerate() {
             let span = |of: fn(&Sample) -> u64| {
                 let (least, most) = (samples.iter().map(of).min(), samples.iter().map(of).max());
-                let last = samples.last().map(of).unwrap_or_default();
-                format!("{} to {}, {last}", least.unwrap_or_default(), most.unwrap_or_default())
+                let now = samples.last().map(of).unwrap_or_default();
+                format!("{} to {}, {now}", least.unwrap_or_default(), most.unwrap_or_default())
             };
             let (memory, descriptors) = (span(|sample| sample.kib / 1024), span(|sample| sample.descriptors));
             writeln!(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fastrand::Rng;
-use tiercache::{Cache, CallExt, Redis, Source};
+use tiercache::{Cache, CallExt, L2Health, Redis, Source};
 use tiercache_tests::history::{Journal, Record, nanos};
 use tokio::time::sleep;
 
@@ -56,16 +56,24 @@ pub(crate) async fn run(instance: usize) {
     cache.close().await.unwrap_or(());
 }
 
+/// Whether L2 is not even asked. If it is not at one end of a pause, what was served at once after the pause was so without it.
+async fn is_open(cache: &Cache) -> bool {
+    // An L2 that is asked may take its time to answer; one that is not is known at once.
+    let health = tokio::time::timeout(LOOK, cache.health()).await;
+    health.is_ok_and(|health| matches!(health.l2, L2Health::Open { .. } | L2Health::HalfOpen { .. }))
+}
+
 /// Notes when L2 failed.
 async fn look(cache: Cache, mut journal: Journal, until: u64) {
-    let (mut known, mut begin) = (0, nanos());
+    let (mut known, mut was_open, mut begin) = (0, false, nanos());
     while begin < until {
         sleep(LOOK).await;
         let (errors, end) = (cache.stats().l2_errors.values().sum::<u64>(), nanos());
-        if errors > known && end - begin < PAUSED {
+        let open = is_open(&cache).await;
+        if open || was_open || (errors > known && end - begin < PAUSED) {
             journal.note(Record::CutOff { begin, end });
         }
-        (known, begin) = (errors, end);
+        (known, was_open, begin) = (errors, open, end);
     }
     journal.finish();
 }

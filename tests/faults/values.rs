@@ -87,9 +87,8 @@ static ARMED: AtomicU8 = AtomicU8::new(NOTHING);
 
 fn explode(what: u8) {
     // Once, and never while another panic unwinds: that would abort, whoever holds the value.
-    if !std::thread::panicking() && ARMED.compare_exchange(what, NOTHING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-        panic!("meant");
-    }
+    let meant = || ARMED.compare_exchange(what, NOTHING, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+    assert!(std::thread::panicking() || !meant(), "meant");
 }
 
 #[derive(Debug, PartialEq)]

@@ -39,24 +39,13 @@ const DEFAULT_MAX_VALUE_BYTES: usize = 8 << 20;
 /// The second tier: made from `Redis`, from `Embedded`, or, for tests, `Memory`.
 pub struct L2 {
     /// A store that cannot be opened is found at `build()`.
-    store: Result<Arc<dyn Store>>,
+    pub(crate) store: Result<Arc<dyn Store>>,
 }
 
 impl L2 {
     #[allow(dead_code, reason = "unused when no L2 is compiled in")]
     pub(crate) fn of(store: impl Store) -> Self {
         Self { store: Ok(Arc::new(store)) }
-    }
-
-    /// One that `build()` refuses.
-    #[cfg(feature = "test-util")]
-    pub(crate) fn broken(error: Error) -> Self {
-        Self { store: Err(error) }
-    }
-
-    #[cfg(feature = "test-util")]
-    pub(crate) fn into_store(self) -> Result<Arc<dyn Store>> {
-        self.store
     }
 }
 

@@ -57,7 +57,7 @@ enum Trouble {
 impl Chaos {
     /// A wrapper around `l2` that does nothing yet.
     pub fn over(l2: impl Into<L2>) -> Self {
-        Self { inner: Arc::new(l2.into().into_store()), state: Arc::default() }
+        Self { inner: Arc::new(l2.into().store), state: Arc::default() }
     }
 
     /// Every operation takes this much longer.

@@ -23,6 +23,6 @@ type Inner = Arc<Result<Arc<dyn Store>>>;
 fn wrapped(inner: &Inner, wrap: impl Wrap) -> L2 {
     match &**inner {
         Ok(inner) => L2::of(Around { wrap, inner: Arc::clone(inner) }),
-        Err(error) => L2::broken(Error::new(error.kind(), error.to_string())),
+        Err(error) => L2 { store: Err(Error::new(error.kind(), error.to_string())) },
     }
 }

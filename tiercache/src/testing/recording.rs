@@ -51,7 +51,7 @@ pub struct Recorded {
 impl Recording {
     /// An empty record of `l2`.
     pub fn over(l2: impl Into<L2>) -> Self {
-        Self { inner: Arc::new(l2.into().into_store()), record: Arc::default() }
+        Self { inner: Arc::new(l2.into().store), record: Arc::default() }
     }
 
     /// How many operations of a kind were begun.
