@@ -34,7 +34,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 type Case = fn(&str) -> Result;
 
 /// Every case, by name. Each is given its own.
-const CASES: [(&str, Case); 15] = [
+const CASES: [(&str, Case); 16] = [
     ("l1/quick-cache/struct", l1::structs),
     ("l1/quick-cache/arc", l1::arcs),
     ("l1/mini-moka/struct", l1::structs),

@@ -2,12 +2,13 @@
 //! every single read is checked.
 //!
 //! `COHERENCE_SECONDS` makes the run longer, `COHERENCE_READS` says how many reads it is to judge at least, `COHERENCE_SEED` repeats its
-//! choices.
+//! choices. With `COHERENCE_SOAK` (`cargo xtask soak`) it is also watched that no instance grows.
 
 mod checker;
 mod faults;
 mod rows;
 mod trace;
+mod watch;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -93,14 +94,18 @@ async fn run() {
     let until = nanos() + seconds * 1_000_000_000;
     let fleet = Fleet::start(&cache, &database, folder.path(), seed, until);
     let processes: Vec<_> = fleet.0.iter().map(rustix::process::Pid::from_child).collect();
-    let befallen = faults::inject(&mut cache, &processes, seed, until).await;
+    let faults = faults::inject(&mut cache, &processes, seed, until);
+    let (befallen, watched) = tokio::join!(faults, watch::watch(&processes, until));
     fleet.end().await;
     let verdict = judge(folder.path());
-    println!("{verdict}");
+    println!("{watched}\n{} faults; {verdict}", befallen.len());
     for violation in verdict.violations().iter().take(3) {
         trace::print(folder.path(), violation, &befallen);
     }
     assert_eq!(verdict.violated(), 0, "seed {seed}");
+    if std::env::var_os("COHERENCE_SOAK").is_some() {
+        assert_eq!(watched.growing(), Vec::<String>::new(), "seed {seed}");
+    }
     let least = setting("COHERENCE_READS").unwrap_or(seconds * 2_000);
     assert!(verdict.reads() > least, "too few reads to mean anything: {}", verdict.reads());
 }

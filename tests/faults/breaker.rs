@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use tiercache::{Cache, CallExt, L2Health, Redis, Source, cached};
 use tiercache_tests::{Calls, Proxy, RedisServer, eventually};
 
-use super::ALONE;
-use super::redis_down::{at, recovers};
+use super::redis_down::{at, recovers, recovery};
+use super::table::{BLACK_HOLE, REFUSED};
+use super::{ALONE, measured};
 
 /// Far more than a body takes and far less than is spared: what is measured is not the machine.
 const DEADLINE: Duration = Duration::from_secs(1);
 
 #[cached(prefix = "quick", skip(runs))]
-async fn quick(id: u64, runs: &Calls) -> u64 {
+pub(super) async fn quick(id: u64, runs: &Calls) -> u64 {
     runs.hit();
     id
 }
@@ -23,7 +24,7 @@ pub(super) async fn patient(url: &str) -> Cache {
 }
 
 /// Calls until the breaker is open.
-async fn until_open(cache: &Cache) {
+pub(super) async fn until_open(cache: &Cache) {
     let runs = Calls::new();
     let calls = (0..10).map(|id| cache.scope(quick(1_000_000 + id, &runs)));
     futures_util::future::join_all(calls).await;
@@ -50,8 +51,9 @@ async fn behind_a_black_hole_calls_cost_no_deadline_and_it_ends_by_itself() {
     assert!(took < DEADLINE, "{took:?}");
     assert_eq!(runs.get(), 1_000);
     proxy.pass();
-    recovers(&two, &one).await;
+    let used = recovery(&two, &one).await;
     assert!(matches!(one.health().await.l2, L2Health::Up { .. }));
+    measured(BLACK_HOLE, format!("1,000 calls in {} ms; used after {used} ms", took.as_millis()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,6 +94,7 @@ async fn a_wrong_password_is_tried_seldom_and_said_in_health() {
     let tries = proxy.accepted();
     // As the pauses grow, that is less than ten in ten seconds.
     assert!((2..=4).contains(&tries), "{tries}");
+    measured(REFUSED, format!("{id} calls answered, {tries} attempts in 5 s; misconfigured"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -56,3 +56,10 @@ async fn nap() {
     let slept = tokio::task::spawn_blocking(|| std::thread::sleep(POLL)).await;
     slept.expect("a nap is never aborted while its runtime lives");
 }
+
+/// How much memory this process occupies, in bytes.
+pub fn memory() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux says how large a process is");
+    let resident = pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    resident.expect("the second number of statm is its pages in memory") * rustix::param::page_size() as u64
+}

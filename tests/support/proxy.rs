@@ -30,6 +30,44 @@ pub enum Mode {
     Refuse,
     /// So many bytes of replies pass on each connection, counted from this change or from the connection's begin; then it is closed.
     CutAfter(usize),
+    /// One bit of one byte of the replies is flipped on each connection, once: the byte is counted as with [`Mode::CutAfter`].
+    Flip {
+        /// Which byte; the first one is 0.
+        byte: usize,
+        /// Which of its bits, 0 to 7.
+        bit: u8,
+    },
+    /// Replies come in pieces of so many bytes, each by itself.
+    Slice(usize),
+    /// On each connection these bytes come before the next reply, once.
+    Inject(&'static [u8]),
+    /// On each connection the next reply comes twice, once.
+    Duplicate,
+}
+
+/// Some of the connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Those on which `SUBSCRIBE` was sent, from then on.
+    Bus,
+    /// All others.
+    Others,
+}
+
+/// The modes of both kinds of connections.
+#[derive(Clone, Copy, Debug)]
+struct Modes {
+    bus: Mode,
+    others: Mode,
+}
+
+impl Modes {
+    fn of(self, which: Which) -> Mode {
+        match which {
+            Which::Bus => self.bus,
+            Which::Others => self.others,
+        }
+    }
 }
 
 /// A proxy on a free loopback port. It has a thread and a clock of its own, so that a paused tokio clock does not touch it;
@@ -37,7 +75,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    mode: watch::Sender<Mode>,
+    modes: watch::Sender<Modes>,
     links: Arc<Links>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -46,7 +84,7 @@ pub struct Proxy {
 impl Proxy {
     /// Starts a proxy that passes everything to `upstream` on the loopback address. The server may come later.
     pub async fn start(upstream: u16) -> Self {
-        let (mode, modes) = watch::channel(Mode::Pass);
+        let (modes, watched) = watch::channel(Modes { bus: Mode::Pass, others: Mode::Pass });
         let (stop, stopped) = oneshot::channel();
         let (ready, bound) = oneshot::channel();
         let links = Arc::new(Links::default());
@@ -58,13 +96,13 @@ impl Proxy {
                 let port = listener.local_addr().expect("a bound socket has an address").port();
                 let _ = ready.send(port);
                 tokio::select! {
-                    () = accepting.accept(listener, upstream, modes) => {}
+                    () = accepting.accept(listener, upstream, watched) => {}
                     _ = stopped => {}
                 }
             });
         });
         let port = bound.await.expect("the proxy's thread lives until it is dropped");
-        Self { port, mode, links, stop: Some(stop), thread: Some(thread) }
+        Self { port, modes, links, stop: Some(stop), thread: Some(thread) }
     }
 
     /// `redis://127.0.0.1:port`, for the client under test.
@@ -77,9 +115,17 @@ impl Proxy {
         self.port
     }
 
-    /// Changes the mode.
+    /// Changes the mode of all connections.
     pub fn set(&self, mode: Mode) {
-        self.mode.send_replace(mode);
+        self.modes.send_replace(Modes { bus: mode, others: mode });
+    }
+
+    /// Changes the mode of some connections, and leaves the others as they are. A new connection is one of the others.
+    pub fn set_for(&self, which: Which, mode: Mode) {
+        self.modes.send_modify(|modes| match which {
+            Which::Bus => modes.bus = mode,
+            Which::Others => modes.others = mode,
+        });
     }
 
     /// Shorthand for [`Mode::Pass`].
@@ -151,7 +197,7 @@ struct Links {
 }
 
 impl Links {
-    async fn accept(&self, listener: TcpListener, upstream: u16, modes: watch::Receiver<Mode>) {
+    async fn accept(&self, listener: TcpListener, upstream: u16, modes: watch::Receiver<Modes>) {
         loop {
             let (client, _) = listener.accept().await.expect("a listening socket accepts");
             self.accepted.fetch_add(1, Ordering::SeqCst);

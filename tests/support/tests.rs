@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use tiercache_tests::{Calls, Mode, Proxy, RedisServer, eventually, unique_namespace};
+use tiercache_tests::{Calls, Mode, Proxy, RedisServer, Which, eventually, unique_namespace};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -283,6 +283,53 @@ async fn a_connection_made_while_cutting_is_cut_as_well() {
     let mut raw = Raw::connect(proxy.port()).await;
     assert_eq!(raw.ping().await, "+PO");
     assert_eq!(raw.receive(SOON).await, CLOSED);
+}
+
+#[tokio::test]
+async fn a_reply_is_flipped_doubled_or_led_by_other_bytes_once() {
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    let mut raw = Raw::connect(proxy.port()).await;
+    for (mode, damaged) in [
+        (Mode::Flip { byte: 1, bit: 0 }, "+QONG\r\n"),
+        (Mode::Inject(b":1\r\n"), ":1\r\n+PONG\r\n"),
+        (Mode::Duplicate, "+PONG\r\n+PONG\r\n"),
+    ] {
+        assert_eq!(raw.ping().await, PONG);
+        proxy.set(mode);
+        assert_eq!(raw.ping().await, damaged);
+        assert_eq!(raw.ping().await, PONG, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_sliced_reply_comes_in_pieces() {
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    proxy.set(Mode::Slice(3));
+    let mut raw = Raw::connect(proxy.port()).await;
+    let mut whole = raw.ping().await;
+    assert_eq!(whole, "+PO", "the first piece by itself");
+    while whole.len() < PONG.len() {
+        whole += &raw.receive(SOON).await;
+    }
+    assert_eq!(whole, PONG);
+}
+
+#[tokio::test]
+async fn the_connection_of_the_bus_is_treated_apart() {
+    let server = RedisServer::start().await;
+    let proxy = Proxy::start(server.port()).await;
+    let (mut bus, mut other) = (Raw::connect(proxy.port()).await, Raw::connect(proxy.port()).await);
+    bus.send("SUBSCRIBE news").await;
+    assert!(bus.receive(SOON).await.contains("subscribe"));
+    proxy.set_for(Which::Bus, Mode::BlackHole);
+    assert_eq!(other.ping().await, PONG);
+    bus.send("PING").await;
+    assert_eq!(bus.receive(SILENCE).await, SILENT);
+    proxy.set_for(Which::Others, Mode::BlackHole);
+    other.send("PING").await;
+    assert_eq!(other.receive(SILENCE).await, SILENT);
 }
 
 #[tokio::test]

@@ -89,6 +89,8 @@ mod simulation;
 mod stats;
 mod store;
 mod sync;
+#[cfg(feature = "test-util")]
+mod testing;
 mod time;
 mod value;
 mod warm;
@@ -111,6 +113,8 @@ pub use store::embedded::Embedded;
 pub use store::memory::Memory;
 #[cfg(feature = "redis")]
 pub use store::redis::Redis;
+#[cfg(feature = "test-util")]
+pub use testing::{Chaos, Operation, Recorded, Recording};
 #[cfg(feature = "macros")]
 pub use tiercache_macros::{cached, entry, invalidates, updates};
 pub use value::{Cacheable, KeyPart};
@@ -128,6 +132,10 @@ pub mod guide {
     /// Values that are old, late or missing: which option for which trouble, and what each promises.
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/freshness.md"))]
     pub mod freshness {}
+    /// How to test code that caches: a cache for each test, time that is moved, an L2 that fails on command.
+    #[cfg(feature = "test-util")]
+    #[cfg_attr(feature = "macros", doc = include_str!("../docs/testing.md"))]
+    pub mod testing {}
 }
 
 /// The examples of the README run as doc tests.

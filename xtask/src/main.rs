@@ -1,5 +1,6 @@
 //! The workspace's own commands: `cargo xtask help` lists them.
 
+mod faults;
 mod features;
 mod fuzz;
 mod lint;
@@ -10,24 +11,47 @@ mod prove;
 mod redis;
 mod run;
 mod servers;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
 
 use run::Result;
 
-type Command = (&'static str, &'static str, fn() -> Result);
+/// A command: its name, what it does, and what runs it.
+type Command = (&'static str, &'static str, Run);
 
-const COMMANDS: [Command; 9] = [
-    ("test", "run every test and example of the workspace; finds or installs redis-server", test::run),
-    ("lint", "check format, clippy, docs, dependencies, features one by one, the minimal Rust", lint::run),
-    ("audit", "check the dependencies against the advisory database, which it fetches", lint::audit),
-    ("fuzz", "build the fuzz targets and run each for a short time", fuzz::run),
-    ("servers", "start a Redis server, a cluster and a sentinel group; Ctrl-C ends them", servers::run),
-    ("simulate", "run thousands of seeds of the simulation (SIMULATION_SEEDS=.., SIMULATION_SEED=..)", test::simulate),
-    ("mutate", "break each rule of coherence in a copy of the sources; a check must notice", mutate::run),
-    ("prove", "run the checks of coherence for as long as the guide's figures took, and print those", prove::run),
-    ("help", "show this list", help),
+#[derive(Clone, Copy)]
+enum Run {
+    Plain(fn() -> Result),
+    /// It is given what comes after its name.
+    With(fn(&[String]) -> Result),
+}
+
+const COMMANDS: [Command; 11] = [
+    ("test", "run every test and example of the workspace; finds or installs redis-server", Run::Plain(test::run)),
+    ("lint", "check format, clippy, docs, dependencies, features one by one, the minimal Rust", Run::Plain(lint::run)),
+    ("audit", "check the dependencies against the advisory database, which it fetches", Run::Plain(lint::audit)),
+    ("fuzz", "build the fuzz targets and run each for a short time", Run::Plain(fuzz::run)),
+    ("servers", "start a Redis server, a cluster and a sentinel group; Ctrl-C ends them", Run::Plain(servers::run)),
+    (
+        "simulate",
+        "run thousands of seeds of the simulation (SIMULATION_SEEDS=.., SIMULATION_SEED=..)",
+        Run::Plain(test::simulate),
+    ),
+    ("mutate", "break each rule of coherence in a copy of the sources; a check must notice", Run::Plain(mutate::run)),
+    (
+        "prove",
+        "run the checks of coherence for as long as the guide's figures took, and print those",
+        Run::Plain(prove::run),
+    ),
+    (
+        "faults",
+        "run the tests of faults at full length, and print what was promised and measured",
+        Run::Plain(faults::run),
+    ),
+    ("soak", "run a fleet under random faults, and judge all it does (--minutes 10 --seed 17)", Run::With(soak::run)),
+    ("help", "show this list", Run::Plain(help)),
 ];
 
 fn main() -> ExitCode {
@@ -42,13 +66,14 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(arguments: &[String]) -> Result {
-    match arguments {
-        [] => help(),
-        [name] => match COMMANDS.iter().find(|(known, ..)| known == name) {
-            Some((_, _, run)) => run(),
-            None => Err(format!("no command `{name}`\n\n{}", list())),
-        },
-        [name, rest @ ..] => Err(format!("`{name}` takes no arguments, but got `{}`\n\n{}", rest.join(" "), list())),
+    let [name, rest @ ..] = arguments else { return help() };
+    let Some((_, _, run)) = COMMANDS.iter().find(|(known, ..)| known == name) else {
+        return Err(format!("no command `{name}`\n\n{}", list()));
+    };
+    match run {
+        Run::With(run) => run(rest),
+        Run::Plain(run) if rest.is_empty() => run(),
+        Run::Plain(_) => Err(format!("`{name}` takes no arguments, but got `{}`\n\n{}", rest.join(" "), list())),
     }
 }
 

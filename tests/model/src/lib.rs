@@ -33,7 +33,7 @@ mod key {
 #[path = "../../../tiercache/src/coherence/fence.rs"]
 mod fence;
 
-#[allow(dead_code, clippy::pedantic, reason = "judged where it is shipped")]
+#[allow(dead_code, unused_imports, clippy::pedantic, reason = "judged where it is shipped")]
 #[path = "../../../tiercache/src/flight/mod.rs"]
 mod flight;
 

@@ -11,22 +11,26 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::Mode;
+use super::{Mode, Modes, Which};
 
 const CHUNK: usize = 16 * 1024;
 /// What a push begins with in RESP3.
 const PUSH: &[u8] = b">";
+/// What makes a connection one of the bus.
+const SUBSCRIBE: &[u8] = b"SUBSCRIBE";
+/// Between two pieces of a sliced reply, so that they are not read as one.
+const BETWEEN: Duration = Duration::from_micros(100);
 /// Delayed chunks a link holds before it stops reading from the server.
 const QUEUE: usize = 1024;
 
 /// Serves one accepted connection until either side closes it or the mode cuts it.
-pub(super) async fn serve(client: TcpStream, upstream: u16, mut modes: watch::Receiver<Mode>) {
-    let mode = *modes.borrow_and_update();
+pub(super) async fn serve(client: TcpStream, upstream: u16, mut modes: watch::Receiver<Modes>) {
+    let mode = modes.borrow_and_update().of(Which::Others);
     match mode {
         Mode::Refuse => reset(&client),
         Mode::BlackHole => swallow(client).await,
         _ => match TcpStream::connect((Ipv4Addr::LOCALHOST, upstream)).await {
-            Ok(server) => pump(client, server, Replies { modes, mode, passed: 0 }).await,
+            Ok(server) => pump(client, server, Replies { modes, mode, passed: 0, done: false }).await,
             Err(_) => reset(&client),
         },
     }
@@ -48,22 +52,22 @@ async fn pump(client: TcpStream, server: TcpStream, replies: Replies) {
         stream.set_nodelay(true).expect("an open socket takes options");
     }
     let modes = replies.modes.clone();
-    let holed = AtomicBool::new(false);
+    let state = State::default();
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let (queue, queued) = mpsc::channel(QUEUE);
     // Errors are the end of a connection, as an end of its stream is; the other side sees it closed.
     tokio::select! {
-        _ = send_requests(from_client, to_server, &modes, &holed) => {}
-        _ = async { tokio::join!(read_replies(from_server, queue, replies, &holed), deliver(queued, to_client)) } => {}
+        _ = send_requests(from_client, to_server, &modes, &state) => {}
+        _ = async { tokio::join!(read_replies(from_server, queue, replies, &state), deliver(queued, to_client)) } => {}
     }
 }
 
 async fn send_requests(
     mut client: OwnedReadHalf,
     mut server: OwnedWriteHalf,
-    modes: &watch::Receiver<Mode>,
-    holed: &AtomicBool,
+    modes: &watch::Receiver<Modes>,
+    state: &State,
 ) -> io::Result<()> {
     let mut bytes = vec![0; CHUNK];
     loop {
@@ -71,27 +75,26 @@ async fn send_requests(
         if read == 0 {
             return Ok(());
         }
-        if *modes.borrow() == Mode::BlackHole {
-            holed.store(true, Ordering::Relaxed);
+        if bytes[..read].windows(SUBSCRIBE.len()).any(|window| window == SUBSCRIBE) {
+            state.bus.store(true, Ordering::Relaxed);
         }
-        if !holed.load(Ordering::Relaxed) {
+        if modes.borrow().of(state.which()) == Mode::BlackHole {
+            state.holed.store(true, Ordering::Relaxed);
+        }
+        if !state.holed.load(Ordering::Relaxed) {
             server.write_all(&bytes[..read]).await?;
         }
     }
 }
 
 /// Reads until the server closes or the mode cuts; a link with a hole stays open and silent for good.
-async fn read_replies(
-    mut server: OwnedReadHalf,
-    queue: mpsc::Sender<Delayed>,
-    mut replies: Replies,
-    holed: &AtomicBool,
-) {
+async fn read_replies(mut server: OwnedReadHalf, queue: mpsc::Sender<Delayed>, mut replies: Replies, state: &State) {
     loop {
         let mut bytes = vec![0; CHUNK];
         let read = server.read(&mut bytes).await.unwrap_or(0);
         bytes.truncate(read);
-        let (delay, cut) = match replies.judge(&bytes) {
+        let holed = &state.holed;
+        let (delay, cut) = match replies.judge(state.which(), &mut bytes) {
             Fate::Pass(delay) if !holed.load(Ordering::Relaxed) => (delay, false),
             Fate::Cut(passing) if !holed.load(Ordering::Relaxed) => {
                 bytes.truncate(passing);
@@ -102,7 +105,7 @@ async fn read_replies(
                 return std::future::pending().await;
             }
         };
-        let delivered = queue.send(Delayed { due: Instant::now() + delay, bytes }).await;
+        let delivered = queue.send(Delayed { due: Instant::now() + delay, piece: replies.piece(), bytes }).await;
         if delivered.is_err() || cut || read == 0 {
             return;
         }
@@ -110,16 +113,37 @@ async fn read_replies(
 }
 
 async fn deliver(mut queued: mpsc::Receiver<Delayed>, mut client: OwnedWriteHalf) {
-    while let Some(Delayed { due, bytes }) = queued.recv().await {
+    while let Some(Delayed { due, piece, bytes }) = queued.recv().await {
         tokio::time::sleep_until(due).await;
-        if client.write_all(&bytes).await.is_err() {
-            return;
+        for (nth, piece) in bytes.chunks(piece).enumerate() {
+            if nth > 0 {
+                tokio::time::sleep(BETWEEN).await;
+            }
+            if client.write_all(piece).await.is_err() {
+                return;
+            }
         }
+    }
+}
+
+/// What both ways of a connection know of it.
+#[derive(Default)]
+struct State {
+    /// It has lost bytes.
+    holed: AtomicBool,
+    bus: AtomicBool,
+}
+
+impl State {
+    fn which(&self) -> Which {
+        if self.bus.load(Ordering::Relaxed) { Which::Bus } else { Which::Others }
     }
 }
 
 struct Delayed {
     due: Instant,
+    /// How many bytes are written at once.
+    piece: usize,
     bytes: Vec<u8>,
 }
 
@@ -133,25 +157,50 @@ enum Fate {
 
 /// Judges the replies of one connection.
 struct Replies {
-    modes: watch::Receiver<Mode>,
+    modes: watch::Receiver<Modes>,
     mode: Mode,
     passed: usize,
+    /// What happens once has happened.
+    done: bool,
 }
 
 impl Replies {
-    fn judge(&mut self, reply: &[u8]) -> Fate {
-        let bytes = reply.len();
-        if self.modes.has_changed().unwrap_or(false) {
-            self.mode = *self.modes.borrow_and_update();
-            self.passed = 0;
+    fn judge(&mut self, which: Which, reply: &mut Vec<u8>) -> Fate {
+        let changed = self.modes.has_changed().unwrap_or(false);
+        let mode = self.modes.borrow_and_update().of(which);
+        if changed || mode != self.mode {
+            (self.mode, self.passed, self.done) = (mode, 0, false);
         }
+        let bytes = reply.len();
+        self.damage(reply);
         self.passed += bytes;
         match self.mode {
             Mode::SlowReplies(_) if reply.starts_with(PUSH) => Fate::Pass(Duration::ZERO),
             Mode::Latency(delay) | Mode::SlowReplies(delay) => Fate::Pass(delay),
             Mode::BlackHole => Fate::Vanish,
             Mode::CutAfter(limit) if self.passed >= limit => Fate::Cut(bytes - (self.passed - limit)),
-            Mode::Pass | Mode::Refuse | Mode::CutAfter(_) => Fate::Pass(Duration::ZERO),
+            _ => Fate::Pass(Duration::ZERO),
         }
+    }
+
+    /// Changes the bytes of a reply where the mode says so, once.
+    fn damage(&mut self, reply: &mut Vec<u8>) {
+        if self.done || reply.is_empty() {
+            return;
+        }
+        self.done = true;
+        match self.mode {
+            Mode::Flip { byte, bit } => match byte.checked_sub(self.passed).and_then(|at| reply.get_mut(at)) {
+                Some(byte) => *byte ^= 1 << bit,
+                None => self.done = false,
+            },
+            Mode::Inject(bytes) => drop(reply.splice(..0, bytes.iter().copied())),
+            Mode::Duplicate => reply.extend_from_within(..),
+            _ => {}
+        }
+    }
+
+    fn piece(&self) -> usize {
+        if let Mode::Slice(bytes) = self.mode { bytes.max(1) } else { CHUNK * 2 }
     }
 }

@@ -41,7 +41,7 @@ const DEFAULT_MAX_VALUE_BYTES: usize = 8 << 20;
 /// The second tier: made from `Redis`, from `Embedded`, or, for tests, `Memory`.
 pub struct L2 {
     /// A store that cannot be opened is found at `build()`.
-    store: Result<Arc<dyn Store>>,
+    pub(crate) store: Result<Arc<dyn Store>>,
 }
 
 impl L2 {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::mem::size_of;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering::AcqRel};
 use std::time::Duration;
@@ -69,6 +70,18 @@ pub(crate) struct Entry<V: ?Sized = dyn Any + Send + Sync> {
 /// An entry of any type: what engines hold.
 pub(crate) type AnyEntry = Entry<dyn Any + Send + Sync>;
 
+/// What is kept, with a drop that never panics: an engine drops values inside its own bookkeeping, which a panic would leave half done
+/// (mini-moka's would never run again, and its writers wait for it for ever).
+struct Kept<T>(Option<T>);
+
+impl<T> Drop for Kept<T> {
+    fn drop(&mut self) {
+        let value = self.0.take();
+        // The panic has been printed where it happened. Nobody is here who could do anything about it.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    }
+}
+
 impl AnyEntry {
     /// An entry for `value`, whose encoded form has `encoded` bytes. `None` is a kept absence.
     pub(crate) fn new<T: Send + Sync + 'static>(
@@ -82,7 +95,7 @@ impl AnyEntry {
         let bytes = encoded + size_of::<Option<T>>() + OVERHEAD + tags.as_ref().map_or(0, |tags| tags.bytes());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let place = Place { counters: Arc::clone(counters), bytes, state: AtomicU8::new(OUTSIDE) };
-        Arc::new(Entry { deadlines: deadlines.into(), marks, proved, tags, place, value })
+        Arc::new(Entry { deadlines: deadlines.into(), marks, proved, tags, place, value: Kept(value) })
     }
 
     /// Whether it may be served: its life has not run out, neither mark has moved, and no tag was invalidated.
@@ -117,7 +130,7 @@ impl AnyEntry {
     /// The value, if it is a `T`.
     #[inline]
     pub(crate) fn value<T: 'static>(&self) -> Option<&Option<T>> {
-        self.value.downcast_ref()
+        self.value.downcast_ref::<Kept<T>>().map(|kept| &kept.0)
     }
 
     /// The bytes this entry is counted as.

@@ -26,11 +26,8 @@ impl Site {
     #[inline]
     pub fn call<H: Fn(), S: Shape>(&'static self, _here: H, types: &[&'static str], _shape: S) -> Lookup<S> {
         let instance = self.instance::<H>(types, Role::Function);
-        Lookup {
-            target: Target::Site(self, instance, KeyHasher::new(&instance.digest)),
-            over: None,
-            shape: PhantomData,
-        }
+        let hasher = KeyHasher::new(&instance.digest);
+        Lookup { target: Target::Site(self, instance, hasher), over: None, shape: PhantomData }
     }
 }
 

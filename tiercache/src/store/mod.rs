@@ -15,7 +15,7 @@ use futures_util::future::{join_all, try_join_all};
 use crate::error::Result;
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 #[cfg(feature = "embedded")]
 pub(crate) mod embedded;
 #[cfg(feature = "test-util")]

@@ -228,6 +228,14 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    /// Notes that the answers on this connection are not those to its questions: it is not used any more.
+    pub(super) fn out_of_step(mut self) {
+        self.answered = true;
+        self.shared.drop_connection(self.serial, "its answers are out of step");
+    }
+}
+
 impl Drop for Exchange {
     fn drop(&mut self) {
         if self.answered {

@@ -119,7 +119,7 @@ async fn read_on(exchange: Exchange, key: &str, stamps: &Stamps) -> Result<Readi
         pipeline.cmd("MGET").arg(&*stamps.tags);
     }
     let asked = pipeline.len();
-    let mut values = many(exchange, &pipeline).await?.into_iter();
+    let mut values = read_in_step(exchange, &pipeline).await?.into_iter();
     let mut next = || values.next().unwrap_or(Value::Nil).extract_error().map_err(translate);
     let (bytes, remaining) = (next(), next()?);
     let mut stamps = Vec::new();
@@ -132,6 +132,20 @@ async fn read_on(exchange: Exchange, key: &str, stamps: &Stamps) -> Result<Readi
         Ok(bytes) => Some(Found { bytes: convert(bytes)?, remaining: remaining_life(&remaining) }),
     };
     Ok(Reading { found, stamps })
+}
+
+/// Answers of a read whose second command always answers with a number. With anything else there, an answer too many or too few has
+/// come before: so every later one would be another question's.
+async fn read_in_step(mut exchange: Exchange, pipeline: &Pipeline) -> Result<Vec<Value>> {
+    let result = exchange.connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
+    if let Ok(values) = &result
+        && !matches!(values.get(1), Some(Value::Int(_) | Value::ServerError(_)))
+    {
+        exchange.out_of_step();
+        return Err(Error::new(ErrorKind::Protocol, "Redis answers something else than what was asked"));
+    }
+    exchange.ended(result.as_ref().err());
+    result.map_err(translate)
 }
 
 async fn many(mut exchange: Exchange, pipeline: &Pipeline) -> Result<Vec<Value>> {

@@ -1,0 +1,82 @@
+//! A Redis that answers with errors is as one that is down.
+
+use std::time::Duration;
+
+use redis::AsyncCommands;
+use tiercache::Cache;
+use tiercache_tests::{Calls, RedisServer, eventually};
+
+use super::redis_down::{BODY, DEADLINE, MARGIN, at, find, p99_of, recovers, recovery};
+use super::table::{BUSY, LOADING, READ_ONLY, Row};
+use super::{ALONE, measured};
+
+/// The callers of an L2 that refuses for as long as this runs; then `end` ends it, and it is used again.
+async fn refused(row: Row, one: &Cache, two: &Cache, end: impl AsyncFnOnce()) {
+    let p99 = p99_of(one, 0..300).await;
+    let refusals = one.stats().l2_errors.get("overloaded").copied().unwrap_or(0);
+    assert!(refusals > 0, "{:?}", one.stats().l2_errors);
+    assert!(p99 < BODY + DEADLINE + MARGIN, "{p99:?}");
+    end().await;
+    let took = recovery(one, two).await;
+    measured(row, format!("0 errors of 300; p99 {} ms; used after {took} ms", p99.as_millis()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_it_loads_its_dump() {
+    let _alone = ALONE.lock().await;
+    let slowly = ["--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024"];
+    let mut server = RedisServer::start_with(&slowly).await;
+    let mut connection = server.connection().await;
+    redis::cmd("DEBUG").arg("POPULATE").arg(20_000).exec_async(&mut connection).await.unwrap();
+    redis::cmd("SAVE").exec_async(&mut connection).await.unwrap();
+    server.kill().await;
+    server.restart().await;
+    let (one, two) = (at(&server.url()).await, at(&server.url()).await);
+    refused(LOADING, &one, &two, async || {
+        let mut connection = server.connection().await;
+        let loaded = async || redis::cmd("PING").exec_async(&mut connection.clone()).await.is_ok();
+        eventually(loaded, Duration::from_secs(20)).await;
+        let _: () = connection.del("none").await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_script_runs_for_ever() {
+    let _alone = ALONE.lock().await;
+    let server = RedisServer::start_with(&["--busy-reply-threshold", "50"]).await;
+    let (one, two) = (at(&server.url()).await, at(&server.url()).await);
+    recovers(&one, &two).await;
+    let mut connection = server.connection().await;
+    let endless = tokio::spawn(async move {
+        redis::cmd("EVAL").arg("while true do end").arg(0).exec_async(&mut connection).await.unwrap_err()
+    });
+    refused(BUSY, &one, &two, async || {
+        let mut connection = server.connection().await;
+        redis::cmd("SCRIPT").arg("KILL").exec_async(&mut connection).await.unwrap();
+        endless.await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_it_is_a_replica() {
+    let _alone = ALONE.lock().await;
+    let (server, primary) = (RedisServer::start().await, RedisServer::start().await);
+    let (one, two) = (at(&server.url()).await, at(&server.url()).await);
+    recovers(&one, &two).await;
+    let mut connection = server.connection().await;
+    let mut replicate = redis::cmd("REPLICAOF");
+    replicate.arg("127.0.0.1").arg(primary.port()).exec_async(&mut connection).await.unwrap();
+    let synced = async || {
+        let info: String = redis::cmd("INFO").arg("replication").query_async(&mut connection.clone()).await.unwrap();
+        info.contains("master_link_status:up")
+    };
+    eventually(synced, Duration::from_secs(10)).await;
+    refused(READ_ONLY, &one, &two, async || {
+        redis::cmd("REPLICAOF").arg("NO").arg("ONE").exec_async(&mut connection.clone()).await.unwrap();
+    })
+    .await;
+    let runs = Calls::new();
+    assert_eq!(one.scope(find(7, &runs)).await, Ok(7));
+}
