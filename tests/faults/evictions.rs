@@ -60,7 +60,7 @@ async fn befallen(what: Row, befall: impl AsyncFn(&mut MultiplexedConnection)) {
     let start = |cache: &Cache| tokio::spawn(work(cache.clone(), Arc::clone(&table), Arc::clone(&stop)));
     let tasks: Vec<_> = (0..16).map(|task| start(if task % 2 == 0 { &one } else { &two })).collect();
     let mut connection = server.connection().await;
-    let times = at_length(200, 2_000);
+    let times = at_length(100, 2_000);
     for _ in 0..times {
         befall(&mut connection).await;
         sleep(Duration::from_millis(10)).await;

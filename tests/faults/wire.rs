@@ -102,7 +102,7 @@ async fn a_bit_flipped_on_the_wire_gives_no_wrong_value() {
     let _alone = ALONE.lock().await;
     let Setting { proxy, one, two, .. } = &Setting::new(DEADLINE).await;
     let runs = Calls::new();
-    let flips = at_length(150, 1_600);
+    let flips = at_length(100, 1_600);
     for _ in 0..flips {
         // On a new connection, so that none hides behind the silence of the one before.
         let (byte, bit) = (fastrand::usize(..700), fastrand::u8(..8));
