@@ -34,8 +34,13 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     simulated(
         "L2 is told before memory forgets",
         INVALIDATE,
-        "let told = cache.inner.remove(&guard, &removal).await;\n            cache.inner.forget_removed(&removal);",
-        "cache.inner.forget_removed(&removal);\n            let told = cache.inner.remove(&guard, &removal).await;",
+        "let told = cache.inner.remove(&guard, &removal).await;
+            // Owed before it is forgotten: who comes after that is not to believe L2.
+            let told = told.map_err(|error| cache.inner.owe(&guard, &removal, error));
+            cache.inner.forget_removed(&removal);",
+        "cache.inner.forget_removed(&removal);
+            let told = cache.inner.remove(&guard, &removal).await;
+            let told = told.map_err(|error| cache.inner.owe(&guard, &removal, error));",
     ),
     simulated(
         "L1 is filled only if the fence holds",
@@ -46,14 +51,14 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     simulated(
         "A load takes its place at the fence before its first read",
         READ,
-        "let begun = request.begin();\n        let missing = match fetch(request).await",
-        "let fetched = fetch(request).await;\n        let begun = request.begin();\n        let missing = match fetched",
+        "let begun = request.begin();\n        let (missing, stale) = match look_in_tiers::<S>(request, begun).await {",
+        "let looked = look_in_tiers::<S>(request, request.begin()).await;\n        let begun = request.begin();\n        let (missing, stale) = match looked {",
     ),
     simulated(
-        "L2 is filled over the lease only",
+        "L2 is filled over one's own lease only",
         LEASE,
-        "self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life).await",
-        "self.guard.write(Arc::clone(&self.key), bytes, life).await.map(|()| true)",
+        "self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life, tags).await",
+        "self.guard.swap(Arc::clone(&self.key), Arc::from(&self.expected[..2]), bytes, life, tags).await",
     ),
     simulated("Every claim has a fresh nonce", LEASE, "envelope::lease(fastrand::u64(..))", "envelope::lease(7)"),
     simulated(
@@ -66,23 +71,23 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         "The others are told after the removal",
         "tiercache/src/simulation/network.rs",
         "server.remove(&keys).await?;
-            server.unstamp(&hash, &groups).await?;
+            server.unstamp(&stamps).await?;
             world.note(process, \"has removed\", number);
             world.gap().await;
-            server.append(&log, message.clone()).await?;
+            let place = server.append(&log, message.clone()).await?;
             world.publish(&channel, &message);",
-        "server.append(&log, message.clone()).await?;
+        "let place = server.append(&log, message.clone()).await?;
             world.publish(&channel, &message);
             world.gap().await;
             world.note(process, \"has removed\", number);
             server.remove(&keys).await?;
-            server.unstamp(&hash, &groups).await?;",
+            server.unstamp(&stamps).await?;",
     ),
     simulated(
         "Stamps are random, not counted",
         "tiercache/src/guard/mod.rs",
-        "groups.iter().map(|_| fastrand::u64(..)).collect()",
-        "groups.iter().map(|_| 1).collect()",
+        "(0..stamps.len()).map(|_| fastrand::u64(..)).collect()",
+        "(0..stamps.len()).map(|_| 1).collect()",
     ),
     simulated(
         "An absent stamp holds for nothing",
@@ -96,8 +101,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         "let Ok(sealed) = seal(request, value, life, load_time, fill.stamps) else { return (None, false) };",
         "let groups = &request.region.groups;
     let Some(l2) = request.l2() else { return (None, false) };
-    let made = l2.stamp(request.cache.stamps_key(), groups.fields()).await;
-    let stamps = made.map_or(fill.stamps, |made| groups.stamped(&made));
+    let made = l2.stamp(request.stamps(), request.terms.longest()).await;
+    let stamps = made.map_or(fill.stamps, |made| groups.stamped(request.tags.hashes(), &made));
     let Ok(sealed) = seal(request, value, life, load_time, stamps) else { return (None, false) };",
     ),
     simulated(
@@ -109,8 +114,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     simulated(
         "Who joins a load judges its result by its proof",
         READ,
-        "Shared::Value(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),",
-        "Shared::Value(_) => came.latest <= came.at || came.at <= came.latest,",
+        "Shared::Value(entry) | Shared::Stale(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),",
+        "Shared::Value(_) | Shared::Stale(_) => came.latest <= came.at || came.at <= came.latest,",
     ),
     simulated(
         "Inside a load only what is proved later than its begin is used",
@@ -133,8 +138,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     simulated(
         "Inside a load nothing older is used, even without L2",
         FRESHNESS,
-        "is_above_floor(own)\n            && match self.freshness {",
-        "own <= now\n            && match self.freshness {",
+        "(is_above_floor(own) && self.tolerates_stale(own, latest, now))",
+        "(own <= now && self.tolerates_stale(own, latest, now))",
     ),
     simulated(
         "Memory is served while it is proved to be fresh",
@@ -150,33 +155,28 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     ),
     simulated(
         "An entry is as fresh as the begin of its load",
-        WRITE,
-        "AnyEntry::new(value.cloned(), expires, (begun.marks, begun.proved), encoded",
-        "AnyEntry::new(value.cloned(), expires, (begun.marks, crate::time::Proof::now()), encoded",
+        "tiercache/src/cache/request.rs",
+        "proved: begun.proved, tags",
+        "proved: Proof::now(), tags",
     ),
     simulated(
         "A heartbeat proves what was so when it was sent",
         WATCH,
-        "self.last = Some(last);\n                self.pulse.beat(sent);",
-        "self.last = Some(last);\n                self.pulse.beat(sent.max(Proof::now()));",
+        "self.last = Some(last);\n            self.pulse.beat(sent);",
+        "self.last = Some(last);\n            self.pulse.beat(sent.max(Proof::now()));",
     ),
-    simulated(
-        "A heartbeat applies what is new in the log",
-        WATCH,
-        "heed.heed(&News::decode(&message));\n                last = id;",
-        "let _ = (&heed, message);\n                last = id;",
-    ),
+    simulated("A heartbeat applies what is new in the log", WATCH, "heed.heed(&entry.1);", "let _ = &heed;"),
     simulated(
         "A gap of the log makes the reader begin anew",
         WATCH,
-        "if entries.next().is_none_or(|(id, _)| id != last) {",
-        "if entries.next().is_some_and(|(id, _)| id.is_empty()) {",
+        "if entries.next().is_none_or(|first| first != last) {",
+        "if entries.next().is_some_and(|first| first.0.is_empty()) {",
     ),
     simulated("Who begins anew forgets everything", WATCH, "heed.heed_everything();", "let _ = heed;"),
     simulated(
         "A message of the bus is heeded at once",
-        WATCH,
-        "if let Some(heed) = heed.upgrade() {\n                heed.heed(&News::decode(message));\n            }",
+        "tiercache/src/coherence/bus.rs",
+        "heed.heed(message);",
         "let _ = (&heed, message);",
     ),
     simulated(
@@ -204,5 +204,28 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         find: "~= ARGV[1] then\n  return 0",
         replace: "~= ARGV[1] then\n  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n  return 1",
         caught_by: Check::Redis("lease::slow_fills_raced_by_deletions_of_any_program_stay_out"),
+    },
+    Mutation {
+        rule: "A commit stores over its token only",
+        file: "tiercache/src/store/redis/commit.lua",
+        find: "redis.pcall('GETRANGE', KEYS[1], 0, #expected - 1) == expected",
+        replace: "expected ~= ''",
+        caught_by: Check::Redis("updates::of_two_instances_that_write_the_slower_one_leaves_nothing_older"),
+    },
+    Mutation {
+        rule: "A fill extends the stamps of the tags it carries",
+        file: "tiercache/src/store/redis/swap.lua",
+        find: "redis.call('PEXPIRE', KEYS[i], ARGV[4])",
+        replace: "redis.call('TOUCH', KEYS[i])",
+        caught_by: Check::Redis(
+            "tags::the_stamps_of_tags_live_twice_as_long_as_the_longest_entry_and_fills_extend_them",
+        ),
+    },
+    Mutation {
+        rule: "What Redis has lost is invalidated anew",
+        file: WATCH,
+        find: "heed.redo(news).await?;",
+        replace: "let _ = (&heed, news);",
+        caught_by: Check::Redis("rollback::keys_that_come_back_with_an_old_dump_are_removed_again"),
     },
 ];
