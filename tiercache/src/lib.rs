@@ -35,7 +35,7 @@
 //! - [`Cache::warm`], many calls at startup; [`CacheBuilder::keep_hot_keys`], the hottest values in memory again.
 //! - [`Cache::get_many`], [`Cache::set_many`], and `batch(…)` of [`cached`](macro@cached): many values in few round trips.
 //! - [`Cache::stats`] and [`Cache::health`].
-//! - [`guide::invalidation`]: what to invalidate, when, and what is promised then.
+//! - [`guide::invalidation`]: what to invalidate, when, and what is promised then; [`guide::proof`]: how that is checked.
 //! - [`guide::redis`]: one server, Sentinel or Cluster; TLS, permissions, memory, and what is stored.
 //! - [`guide::freshness`]: what to do about values that are old, and bodies that are slow or fail.
 //!
@@ -126,9 +126,14 @@ pub mod guide {
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/invalidation.md"))]
     pub mod invalidation {}
 
+    /// What is promised about freshness, and how it is checked, with the figures.
+    #[doc = include_str!("../docs/proof.md")]
+    pub mod proof {}
+
     /// Redis as L2: one server, Sentinel, Cluster; TLS, permissions, memory, and what is stored.
     #[cfg_attr(feature = "redis", doc = include_str!("../docs/redis.md"))]
     pub mod redis {}
+
     /// Values that are old, late or missing: which option for which trouble, and what each promises.
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/freshness.md"))]
     pub mod freshness {}
