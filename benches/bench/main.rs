@@ -18,6 +18,7 @@ mod l2;
 mod memory;
 mod miss;
 mod profile;
+mod proof;
 mod server;
 mod subject;
 mod tags;
@@ -34,13 +35,14 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 type Case = fn(&str) -> Result;
 
 /// Every case, by name. Each is given its own.
-const CASES: [(&str, Case); 16] = [
+const CASES: [(&str, Case); 17] = [
     ("l1/quick-cache/struct", l1::structs),
     ("l1/quick-cache/arc", l1::arcs),
     ("l1/mini-moka/struct", l1::structs),
     ("l1/mini-moka/arc", l1::arcs),
     ("threads/quick-cache", threads::two),
     ("threads/mini-moka", threads::two),
+    ("proof", proof::hits),
     ("key", key::addresses),
     ("memory/quick-cache", memory::per_entry),
     ("memory/mini-moka", memory::per_entry),

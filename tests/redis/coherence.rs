@@ -90,12 +90,14 @@ async fn news_that_cannot_be_understood_make_everything_in_memory_stale() {
     let server = RedisServer::start().await;
     let (_, two, runs) = pair(&server).await;
     let mut connection = server.connection().await;
-    for forged in [&b"hello"[..], &[1, 1, 3], &[9; 5_000]] {
+    let forgeries = [&b"hello"[..], &[1, 1, 3], &[9; 5_000]];
+    for forged in forgeries {
         let old = two.scope(find(1, &runs)).await;
         let _: () = connection.del(two.scope(async { find_entry(1).key() }).await.unwrap()).await.unwrap();
         let _: () = connection.publish("shop:@bus", forged).await.unwrap();
         until_changed(&two, 1, &runs, old, SOON).await;
     }
+    assert_eq!(two.stats().l2.unknown_news, forgeries.len() as u64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

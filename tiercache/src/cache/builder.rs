@@ -1,7 +1,7 @@
 //! Configuring a cache. Only here may it be refused.
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -206,12 +206,7 @@ impl CacheBuilder {
         let deadline = positive("l2_deadline", self.l2_deadline.unwrap_or(DEFAULT_L2_DEADLINE))?;
         let wait_limit = positive("wait_limit", self.wait_limit.unwrap_or(DEFAULT_WAIT_LIMIT))?;
         let max_staleness = positive("max_staleness", self.max_staleness.unwrap_or(DEFAULT_MAX_STALENESS))?;
-        let max_value_bytes = self.max_value_bytes.unwrap_or(DEFAULT_MAX_VALUE_BYTES);
-        if max_value_bytes == 0 {
-            return Err(Error::config(
-                "a max_value_bytes of 0 leaves no room for any value in L2: leave L2 out instead",
-            ));
-        }
+        let max_value_bytes = room(self.max_value_bytes.unwrap_or(DEFAULT_MAX_VALUE_BYTES))?;
         let (limits, loads) = (self.limits.of_l2(deadline)?, self.limits.loads()?);
         let store = self.l2.map(|l2| l2.store).transpose()?;
         let io = Arc::new(Io::start()?);
@@ -239,7 +234,8 @@ impl CacheBuilder {
             telling: RwLock::default(),
             loads,
             max_value_bytes,
-            rejects: Reject::ALL.iter().map(|_| std::sync::atomic::AtomicU64::new(0)).collect(),
+            unknown_news: AtomicU64::default(),
+            rejects: Reject::ALL.iter().map(|_| AtomicU64::default()).collect(),
             notices: Mutex::default(),
             closed: AtomicBool::new(false),
         };
@@ -269,6 +265,13 @@ impl CacheBuilder {
         }
         Ok(Regions::new(NamedCache::build(DEFAULT, &default, &fallback)?, built, self.hot(namespace)?))
     }
+}
+
+fn room(max_value_bytes: usize) -> Result<usize> {
+    if max_value_bytes == 0 {
+        return Err(Error::config("a max_value_bytes of 0 leaves no room for any value in L2: leave L2 out instead"));
+    }
+    Ok(max_value_bytes)
 }
 
 fn positive(setting: &str, time: Duration) -> Result<Duration> {

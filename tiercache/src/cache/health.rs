@@ -113,7 +113,8 @@ impl Cache {
     pub(super) fn l2_counts(&self) -> L2Counts {
         let counts = self.inner.l2.as_ref().map(Guard::counts).unwrap_or_default();
         let pending_invalidations = u64::try_from(self.inner.pending.len()).unwrap_or(u64::MAX);
-        L2Counts { pending_invalidations, ..counts }
+        let unknown_news = self.inner.unknown_news.load(Ordering::Relaxed);
+        L2Counts { unknown_news, pending_invalidations, ..counts }
     }
 
     async fn l2_health(&self) -> L2Health {

@@ -7,6 +7,7 @@ mod redo;
 mod tags;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::coherence::groups::{NAMESPACE, covered, covers, hash};
 use crate::coherence::news::{News, Removed};
@@ -265,6 +266,7 @@ impl Heed for Inner {
             News::Groups(tags) => self.forget_tags(&tags),
             News::Pattern(pattern) => self.forget_prefixes(|prefix| covers(&pattern, prefix)),
             News::Unknown => {
+                self.unknown_news.fetch_add(1, Relaxed);
                 tracing::warn!("news of an unknown kind: everything in memory is stale");
                 self.forget_everything();
             }

@@ -125,6 +125,7 @@ struct Inner {
     /// A place for each body that may run at once.
     loads: Option<Semaphore>,
     max_value_bytes: usize,
+    unknown_news: AtomicU64,
     rejects: Vec<AtomicU64>,
     notices: Mutex<Vec<String>>,
     closed: AtomicBool,

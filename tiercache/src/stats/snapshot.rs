@@ -44,6 +44,8 @@ pub struct L2Counts {
     pub retries: u64,
     /// Writes that were not even tried, as it was out of memory.
     pub writes_skipped: u64,
+    /// Messages of other instances that could not be understood: each has made everything in memory stale.
+    pub unknown_news: u64,
     /// Invalidations that it has not been told of yet, now: keys and groups.
     pub pending_invalidations: u64,
 }
