@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::store::{Commit, Committed, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::error::Result;
+use crate::store::{Commit, Committed, Hear, Joined, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted};
 
 /// What a cache asks of L2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,12 +12,16 @@ use crate::store::{Commit, Committed, Hear, Joined, Op, Page, Reading, Shared, S
 pub enum Operation {
     /// Reads one value with the stamps of its groups.
     Read,
+    /// Reads many values with the stamps of their groups.
+    ReadMany,
     /// Asks for the right to fill a key.
     Claim,
     /// Stores a value that was loaded.
     Fill,
     /// Stores a value that was written, and tells the other instances.
     Commit,
+    /// Stores many values that were written, and tells the other instances.
+    WriteMany,
     /// Renews the right to fill a key.
     Extend,
     /// Gives that right back, or removes a value that was not accepted.
@@ -94,6 +99,16 @@ impl<W: Wrap> Store for Around<W> {
     fn commit(&self, commit: Commit) -> Op<'_, Committed> {
         let key = one(&commit.key);
         self.wrap.wrap(Operation::Commit, &key, self.inner.commit(commit))
+    }
+
+    fn read_many<'a>(&'a self, wanted: &'a [Wanted]) -> Op<'a, Vec<Result<Reading>>> {
+        let keys: Vec<String> = wanted.iter().map(|one| one.key.to_string()).collect();
+        self.wrap.wrap(Operation::ReadMany, &keys, self.inner.read_many(wanted))
+    }
+
+    fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
+        let keys: Vec<String> = sent.iter().map(|one| one.key.to_string()).collect();
+        self.wrap.wrap(Operation::WriteMany, &keys, self.inner.write_many(sent, tell))
     }
 
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
