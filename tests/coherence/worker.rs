@@ -25,6 +25,8 @@ const SLOW_TASKS: usize = 8;
 const LOOK: Duration = Duration::from_millis(5);
 /// Who looks as late as this was paused: what failed meanwhile says nothing about the calls after.
 const PAUSED: u64 = 500_000_000;
+/// By how much a look may be late on a busy machine.
+const LATE: u64 = 50_000_000;
 
 pub(crate) fn journal(folder: &Path, instance: usize, task: usize) -> PathBuf {
     folder.join(format!("{instance}-{task}"))
@@ -63,9 +65,15 @@ async fn look(cache: Cache, mut journal: Journal, until: u64) {
         sleep(LOOK).await;
         let stats = cache.stats();
         let (errors, end) = (stats.l2_errors.values().sum::<u64>(), nanos());
-        if stats.l2.is_open || was_open || (errors > known && end - begin < PAUSED) {
-            let begin = begin.max(end - PAUSED);
+        let (is_open, paused) = (stats.l2.is_open, end - begin >= PAUSED);
+        if !paused && (is_open || was_open || errors > known) {
             journal.note(Record::CutOff { begin, end });
+        }
+        if paused && was_open {
+            journal.note(Record::CutOff { begin, end: begin + LATE });
+        }
+        if paused && is_open {
+            journal.note(Record::CutOff { begin: end - LATE, end });
         }
         (known, was_open, begin) = (errors, stats.l2.is_open, end);
     }

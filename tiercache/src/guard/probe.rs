@@ -12,7 +12,9 @@ use crate::error::Result;
 use crate::stats::L2Counts;
 use crate::time::now;
 
-/// Between the begins of two probes: as "recovers within about 2 s" asks for.
+/// Before the first probe: often nothing was wrong but a connection, on which many operations were at once.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Between the begins of two later ones, at most: as "recovers within about 2 s" asks for.
 const PAUSE: Duration = Duration::from_secs(1);
 /// What a probe may take beyond the deadline: it may have to connect anew.
 const CONNECTING: Duration = Duration::from_secs(1);
@@ -81,21 +83,26 @@ impl Guard {
 
     /// When L2 is asked whether it answers again.
     pub(crate) fn schedule(&self) -> Schedule {
-        Schedule { slow: Pauses::new(PAUSE, self.inner.limits.longest_pause), closed_at: None }
+        Schedule::new(self.inner.limits.longest_pause)
     }
 }
 
-/// When probes are made. About once a second; of an L2 that refuses us ever more seldom, as that needs a person.
+/// When probes are made. Soon, and then about once a second; of an L2 that refuses us ever more seldom, as that needs a person.
 #[derive(Debug)]
 pub(crate) struct Schedule {
+    quick: Pauses,
     slow: Pauses,
     closed_at: Option<Instant>,
 }
 
 impl Schedule {
+    fn new(longest: Duration) -> Self {
+        Self { quick: Pauses::new(FIRST_PAUSE, PAUSE), slow: Pauses::new(PAUSE, longest), closed_at: None }
+    }
+
     /// The time from the begin of a probe, or from the opening, to the next one.
     pub(crate) fn pause(&mut self, cause: &Cause) -> Duration {
-        if refuses(cause) { self.slow.next() } else { Pauses::new(PAUSE, PAUSE).next() }
+        if refuses(cause) { self.slow.next() } else { self.quick.next() }
     }
 
     /// The breaker was closed.
@@ -106,8 +113,11 @@ impl Schedule {
     /// The breaker has opened. If it was closed for only a while, the pauses grow on: an L2 that answers a probe and refuses all else
     /// is no better than one that refuses that too.
     pub(crate) fn opened(&mut self, now: Instant) {
-        if self.closed_at.take().is_some_and(|closed| now.duration_since(closed) > self.slow.grown()) {
-            self.slow.begin_anew();
+        let Some(closed) = self.closed_at.take() else { return };
+        for pauses in [&mut self.quick, &mut self.slow] {
+            if now.duration_since(closed) > pauses.grown() {
+                pauses.begin_anew();
+            }
         }
     }
 }
@@ -118,7 +128,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     fn schedule() -> Schedule {
-        Schedule { slow: Pauses::new(PAUSE, Duration::from_secs(30)), closed_at: None }
+        Schedule::new(Duration::from_secs(30))
     }
 
     fn cause(kind: ErrorKind) -> Cause {
@@ -126,11 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_answer_is_probed_once_a_second_for_ever() {
+    fn what_does_not_answer_is_probed_soon_and_then_once_a_second_for_ever() {
         let mut schedule = schedule();
-        for _ in 0..20 {
+        assert!(schedule.pause(&cause(ErrorKind::Timeout)) <= FIRST_PAUSE);
+        for probe in 1..20 {
             let pause = schedule.pause(&cause(ErrorKind::Timeout));
-            assert!(pause <= PAUSE && pause >= PAUSE / 2, "{pause:?}");
+            assert!(pause <= PAUSE && (probe < 4 || pause >= PAUSE / 2), "{pause:?}");
         }
     }
 
