@@ -11,7 +11,7 @@ use crate::subject::current_thread;
 
 const TIMES: u64 = 100;
 const MANY: u64 = 1_000_000;
-const PAGE: u64 = 10_000;
+const PAGE: usize = 10_000;
 
 #[cached(ttl = "1h", prefix = "tagged", tags("all"))]
 async fn tagged(id: u64) -> u64 {
@@ -37,9 +37,9 @@ impl Carriers {
             tagged_entry(0).key()
         }))?;
         let entry: Vec<u8> = connection.get(key)?;
-        for page in 0..count.div_ceil(PAGE) {
+        for ids in (1..count).collect::<Vec<_>>().chunks(PAGE) {
             let mut pipeline = redis::pipe();
-            for id in page * PAGE + 1..count.min((page + 1) * PAGE) {
+            for id in ids {
                 pipeline.set(format!("tiercache:tagged:{id:064x}"), &entry).ignore();
             }
             pipeline.query::<()>(&mut connection)?;
