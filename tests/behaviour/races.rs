@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tiercache::{Cache, CallExt, Key, Policy, cached};
+use tiercache::{Cache, CallExt, Chaos, Key, Memory, Operation, Policy, cached};
 use tiercache_tests::Calls;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -179,4 +179,27 @@ async fn a_set_that_an_invalidation_overtook_is_in_neither_tier() {
         assert_eq!((one.get::<u64>(&key).await, two.get::<u64>(&key).await), (None, None));
         break;
     }
+}
+
+#[tokio::test]
+async fn memory_forgets_after_l2_has_so_that_no_read_in_between_brings_the_old_value_back() {
+    const UNTIL_L2: Duration = Duration::from_millis(300);
+    let chaos = Chaos::over(Memory::new());
+    let cache = Cache::builder().l2(chaos.clone()).l2_deadline(UNTIL_L2 * 10).build().await.unwrap();
+    let row = Row::of(1);
+    assert_eq!(call(&cache, &row).await, 1);
+    row.value.store(2, SeqCst);
+    chaos.only([Operation::Invalidate]);
+    chaos.latency(UNTIL_L2);
+    let invalidation = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.scope(async { find_entry(1).invalidate().await }).await })
+    };
+    // Whoever finds nothing in memory now reads the old value in L2, and keeps it.
+    while !invalidation.is_finished() {
+        call(&cache, &row).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    invalidation.await.unwrap().unwrap();
+    assert_eq!(call(&cache, &row).await, 2);
 }
