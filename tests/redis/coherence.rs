@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::instance;
+use super::races::carried_out;
 
 /// What the bus and a busy machine may take.
 const SOON: Duration = Duration::from_secs(1);
@@ -168,6 +169,33 @@ async fn a_nested_function_does_not_serve_a_load_what_was_known_before_it() {
     let _: () = server.connection().await.del(one.scope(async { find_entry(1).key() }).await.unwrap()).await.unwrap();
     assert_ne!(two.scope(outer(1, &runs)).await, old);
     assert_eq!(one.scope(find(1, &runs)).await, old, "outside of a load, memory answers");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inside_a_load_heartbeats_prove_nothing() {
+    #[cached(prefix = "patient", l1_ttl = 60, skip(gate, runs, begun))]
+    async fn patient(id: u64, gate: Arc<Notify>, runs: Calls, begun: Arc<Notify>) -> usize {
+        begun.notify_one();
+        gate.notified().await;
+        find(id, &runs).await
+    }
+    let server = RedisServer::start().await;
+    let (one, two, runs) = pair(&server).await;
+    let (gate, begun, connection) = (Arc::new(Notify::new()), Arc::new(Notify::new()), server.connection().await);
+    let old = two.scope(find(1, &runs)).await;
+    let key = two.scope(async { find_entry(1).key() }).await.unwrap();
+    let load = {
+        let (two, gate, runs, begun) = (two.clone(), Arc::clone(&gate), runs.clone(), Arc::clone(&begun));
+        tokio::spawn(async move { two.scope(patient(1, gate, runs, begun)).await })
+    };
+    begun.notified().await;
+    // By hand, so that nobody is told; and then each instance's heart beats, twice at least.
+    let _: () = connection.clone().del(key).await.unwrap();
+    let before = carried_out(&connection, "xrange").await;
+    eventually(|| async { carried_out(&connection, "xrange").await >= before + 5 }, SOON * 10).await;
+    gate.notify_one();
+    assert_ne!(load.await.unwrap(), old);
+    drop(one);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,7 @@ async fn row(id: u64, runs: &Calls) -> usize {
 }
 
 /// How often the server has carried out a command.
-async fn carried_out(connection: &MultiplexedConnection, command: &str) -> u64 {
+pub(super) async fn carried_out(connection: &MultiplexedConnection, command: &str) -> u64 {
     let mut connection = connection.clone();
     let info: String = redis::cmd("INFO").arg("commandstats").query_async(&mut connection).await.unwrap();
     let line = info.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{command}:calls=")));

@@ -129,12 +129,13 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         "inside(Proof::now(), body)",
         "inside(begun.proved, body)",
     ),
-    simulated(
-        "Inside a load heartbeats prove nothing",
-        FRESHNESS,
-        "is_above_floor(own) && (pulse.vouches(latest, now)",
-        "is_above_floor(own.max(latest)) && (pulse.vouches(latest, now)",
-    ),
+    Mutation {
+        rule: "Inside a load heartbeats prove nothing",
+        file: FRESHNESS,
+        find: "is_above_floor(own) && (pulse.vouches(latest, now)",
+        replace: "is_above_floor(own.max(latest)) && (pulse.vouches(latest, now)",
+        caught_by: Check::Redis("coherence::inside_a_load_heartbeats_prove_nothing"),
+    },
     simulated(
         "Inside a load nothing older is used, even without L2",
         FRESHNESS,
