@@ -49,10 +49,10 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         "let holds = *stripe == place.stripe || self.epoch() == place.epoch || true;\n            if holds {",
     ),
     simulated(
-        "A load takes its place at the fence before its first read",
-        READ,
-        "let begun = request.begin();\n        let (missing, stale) = match look_in_tiers::<S>(request, begun).await {",
-        "let looked = look_in_tiers::<S>(request, request.begin()).await;\n        let begun = request.begin();\n        let (missing, stale) = match looked {",
+        "A read of L2 takes its place at the fence before it is sent",
+        "tiercache/src/cache/stale.rs",
+        "let entry = promote(request, begun, stored, life);",
+        "let _ = begun;\n            let entry = promote(request, request.begin(), stored, life);",
     ),
     simulated(
         "L2 is filled over one's own lease only",
