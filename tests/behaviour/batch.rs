@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tiercache::{Cache, CallExt, Source, cached};
-use tiercache_tests::{Calls, eventually};
+use tiercache_tests::{Calls, eventually, spawn};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -61,14 +61,6 @@ async fn get_users(ids: &[u64], db: Db) -> Result<HashMap<u64, User>, String> {
 #[expect(clippy::unnecessary_wraps, reason = "what a batch returns when all goes well")]
 fn users(ids: impl IntoIterator<Item = u64>) -> Result<HashMap<u64, User>, String> {
     Ok(ids.into_iter().map(|id| (id, User::new(id))).collect())
-}
-
-fn spawn<T: Send + 'static>(
-    cache: &Cache,
-    call: impl Future<Output = T> + Send + 'static,
-) -> tokio::task::JoinHandle<T> {
-    let cache = cache.clone();
-    tokio::spawn(async move { cache.scope(call).await })
 }
 
 async fn soon<T>(call: impl Future<Output = T>) -> T {

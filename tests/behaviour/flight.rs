@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tiercache::{Cache, CallExt, Source, cached};
-use tiercache_tests::{Calls, eventually};
+use tiercache_tests::{Calls, eventually, spawn};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -16,14 +16,6 @@ async fn slow(id: u64, runs: Calls) -> u64 {
     runs.hit();
     sleep(Duration::from_millis(200)).await;
     id
-}
-
-fn spawn<T: Send + 'static>(
-    cache: &Cache,
-    call: impl Future<Output = T> + Send + 'static,
-) -> tokio::task::JoinHandle<T> {
-    let cache = cache.clone();
-    tokio::spawn(async move { cache.scope(call).await })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::AsyncCommands;
-use tiercache::{Cache, Key, Policy, cached};
-use tiercache_tests::{RedisServer, eventually};
+use tiercache::{Key, Policy, cached};
+use tiercache_tests::{RedisServer, eventually, spawn};
 
 use super::{User, instance};
 
@@ -118,14 +118,6 @@ async fn a_batch_reads_what_memory_does_not_have_in_one_round_trip() {
     assert_eq!(count(&commands, "mget"), 1);
     assert_eq!(*asked.lock().unwrap(), [(0..50).collect::<Vec<_>>(), (50..60).collect()]);
     assert_eq!(two.stats().total.l2_hits, 50);
-}
-
-fn spawn<T: Send + 'static>(
-    cache: &Cache,
-    call: impl Future<Output = T> + Send + 'static,
-) -> tokio::task::JoinHandle<T> {
-    let cache = cache.clone();
-    tokio::spawn(async move { cache.scope(call).await })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

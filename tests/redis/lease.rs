@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use tiercache::{Cache, CallExt, Source, cached};
-use tiercache_tests::{Calls, RedisServer, eventually};
+use tiercache_tests::{Calls, RedisServer, eventually, spawn};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -27,14 +27,6 @@ async fn fleet(server: &RedisServer, size: usize) -> Vec<Cache> {
 /// The L2 key of a call of `slow`.
 async fn key(cache: &Cache, id: u64) -> String {
     cache.scope(async { slow_entry(id).key() }).await.unwrap()
-}
-
-fn spawn<T: Send + 'static>(
-    cache: &Cache,
-    call: impl Future<Output = T> + Send + 'static,
-) -> tokio::task::JoinHandle<T> {
-    let cache = cache.clone();
-    tokio::spawn(async move { cache.scope(call).await })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tiercache::Cache;
+use tokio::task::JoinHandle;
+
 const POLL: Duration = Duration::from_millis(5);
 
 /// Counts calls, such as the runs of a cached body; clones count together.
@@ -55,6 +58,12 @@ where
 async fn nap() {
     let slept = tokio::task::spawn_blocking(|| std::thread::sleep(POLL)).await;
     slept.expect("a nap is never aborted while its runtime lives");
+}
+
+/// Runs a call in a task of its own, in the scope of `cache`.
+pub fn spawn<T: Send + 'static>(cache: &Cache, call: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    let cache = cache.clone();
+    tokio::spawn(async move { cache.scope(call).await })
 }
 
 /// How much memory this process occupies, in bytes.

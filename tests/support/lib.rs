@@ -12,7 +12,7 @@ mod proxy;
 mod server;
 mod topologies;
 
-pub use helpers::{Calls, eventually, memory, unique_namespace};
+pub use helpers::{Calls, eventually, memory, spawn, unique_namespace};
 pub use proxy::{Mode, Proxy, Which};
 pub use server::RedisServer;
 pub use topologies::{RedisCluster, SentinelGroup};
