@@ -4,6 +4,8 @@
 mod cluster;
 mod connection;
 mod errors;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod many;
 mod news;
 mod scripts;
