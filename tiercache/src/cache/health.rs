@@ -68,7 +68,7 @@ pub enum L2Health {
         /// Why.
         error: String,
     },
-    /// It refuses us: wrong password, missing permission. This needs a person.
+    /// It refuses us (wrong password), or one kind of operation (missing permission): then the others go on. This needs a person.
     Misconfigured {
         /// What and where it is.
         store: String,
@@ -131,10 +131,10 @@ impl Cache {
             Phase::HalfOpen(cause) => return L2Health::HalfOpen { store, error: cause.text },
             Phase::Closed => {}
         }
-        match guard.ping().await {
+        match guard.ping().await.and_then(|()| guard.permitted()) {
             Ok(()) if guard.is_full() => L2Health::Full { store },
             Ok(()) => L2Health::Up { store, took: started.elapsed() },
-            Err(error) if error.kind() == ErrorKind::Refused => {
+            Err(error) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::Forbidden) => {
                 L2Health::Misconfigured { store, error: error.to_string() }
             }
             Err(error) => L2Health::Down { store, error: error.to_string() },
