@@ -1,11 +1,13 @@
 //! Trouble of Redis is never the caller's. What is promised for each fault is in `table.rs`; each test of a row measures it.
 
+mod apart;
 mod breaker;
 mod bus;
 mod callers;
 mod crash;
 mod evictions;
 mod flood;
+mod misconfigured;
 mod pending;
 mod permissions;
 mod redis_down;
@@ -29,6 +31,9 @@ static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 fn measured(row: Row, what: impl Display) {
     println!("fault| {} | {} | {} | {what}", row.fault, row.seen, row.promise);
 }
+
+/// The lines that a log may have about one fault.
+const ABOUT_ONCE: usize = 3;
 
 /// The counts of `cargo xtask faults`, which has more time than a run of all tests.
 fn at_length(short: u64, long: u64) -> u64 {

@@ -39,7 +39,9 @@ rows! {
     LOADING: "loading its dump", "LOADING", "0 errors; recovers ≤ 2 s";
     BUSY: "an endless script", "silence, then BUSY", "0 errors; recovers ≤ 2 s";
     READ_ONLY: "became a replica", "READONLY", "0 errors; recovers ≤ 2 s";
-    REFUSED: "wrong password", "WRONGPASS", "calls answer; health says so; ≤ 10 attempts in 10 s";
+    REFUSED: "wrong password", "WRONGPASS", "calls answer; health says so; ≤ 10 attempts in 10 s; ≤ 3 log lines";
+    NO_PASSWORD: "no password where one is asked for", "NOAUTH", "calls answer; health says so; ≤ 10 attempts in 10 s; ≤ 3 log lines";
+    TLS_MISMATCH: "TLS where there is none, none where there is, unknown authority", "a silent hang, a reset, an error", "calls answer; health says so; ≤ 10 attempts in 10 s; ≤ 3 log lines";
     FORBIDDEN: "no permission for one command", "NOPERM", "the rest goes on; health names it; ≤ 10 attempts in 10 s";
     FLUSHED: "FLUSHALL under load", "absent keys", "nothing invalidated comes back";
     EVICTED: "eviction of any key of ours under load", "absent keys", "nothing invalidated comes back";

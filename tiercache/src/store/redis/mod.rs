@@ -7,6 +7,7 @@ mod errors;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
 mod many;
+mod mismatch;
 mod news;
 mod scripts;
 #[cfg(feature = "sentinel")]
