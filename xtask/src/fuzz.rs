@@ -16,7 +16,7 @@ const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
 
 /// For each target. A crash, 10 s on one input and 1 GiB of memory all fail; the targets themselves see that no input takes more
 /// memory than its length is worth.
-const LIMITS: [&str; 4] = ["-timeout=10", "-rss_limit_mb=1024", "-max_len=1024", "-print_final_stats=1"];
+const LIMITS: [&str; 4] = ["-timeout=10", "-rss_limit_mb=1024", "-max_len=512", "-print_final_stats=1"];
 
 /// How long a target runs if nothing is said.
 const SHORT: &str = "-max_total_time=10";
