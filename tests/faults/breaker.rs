@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tiercache::{Cache, CallExt, L2Health, Redis, Source, cached};
 use tiercache_tests::{Calls, Proxy, RedisServer, eventually};
 
-use super::redis_down::{at, recovers, recovery};
+use super::redis_down::{BODY, MARGIN, at, calling, recovers, recovery, served};
 use super::table::BLACK_HOLE;
 use super::{ALONE, limit, measured};
 
@@ -39,6 +39,7 @@ async fn behind_a_black_hole_calls_cost_no_deadline_and_it_ends_by_itself() {
     let proxy = Proxy::start(server.port()).await;
     let (one, two, runs) = (patient(&proxy.url()).await, at(&server.url()).await, Calls::new());
     recovers(&two, &one).await;
+    let load = calling(&one);
     proxy.black_hole();
     until_open(&one).await;
     assert_eq!(one.stats().l2.breaker_opened, 1);
@@ -53,7 +54,8 @@ async fn behind_a_black_hole_calls_cost_no_deadline_and_it_ends_by_itself() {
     proxy.pass();
     let used = recovery(&two, &one).await;
     assert!(matches!(one.health().await.l2, L2Health::Up { .. }));
-    measured(BLACK_HOLE, format!("1,000 calls in {} ms; used after {used} ms", took.as_millis()));
+    let served = served(load, BODY + DEADLINE + MARGIN).await;
+    measured(BLACK_HOLE, format!("1,000 calls in {} ms; {served}; used after {used} ms", took.as_millis()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

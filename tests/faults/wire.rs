@@ -10,7 +10,7 @@ use tiercache_tests::{Calls, Mode, Proxy, RedisServer};
 use tokio::time::sleep;
 
 use super::breaker::{quick, until_open};
-use super::redis_down::{BODY, DEADLINE, MARGIN, at, find, p99_of, recovers, recovery};
+use super::redis_down::{BODY, DEADLINE, MARGIN, at, calling, find, p99_of, recovers, recovery, served};
 use super::table::{DUPLICATED, FLIPPED_REPLY, INJECTED, LATE, Row, SLICED, SLOW};
 use super::{ALONE, at_length, limit, measured};
 
@@ -67,6 +67,7 @@ async fn five_seconds_of_latency_cost_the_first_calls_a_deadline_and_later_ones_
     let proxy = Proxy::start(server.port()).await;
     let (one, two, runs) = (at(&proxy.url()).await, at(&server.url()).await, Calls::new());
     recovers(&two, &one).await;
+    let load = calling(&one);
     proxy.latency(Duration::from_secs(5));
     let first = p99_of(&one, 0..20).await;
     assert!(first < limit(BODY + DEADLINE + MARGIN), "{first:?}");
@@ -77,7 +78,8 @@ async fn five_seconds_of_latency_cost_the_first_calls_a_deadline_and_later_ones_
     }
     let later = begun.elapsed() / 1_000;
     assert!(later < limit(Duration::from_millis(5)), "{later:?}");
-    measured(SLOW, format!("first calls ≤ {} ms; later ones + {} µs", first.as_millis(), later.as_micros()));
+    let served = served(load, BODY + DEADLINE + MARGIN).await;
+    measured(SLOW, format!("first calls ≤ {} ms; later ones + {} µs; {served}", first.as_millis(), later.as_micros()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

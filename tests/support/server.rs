@@ -60,6 +60,11 @@ impl RedisServer {
         self.port
     }
 
+    /// Whether it was started and neither stopped nor killed.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// Ends the server in order (SIGTERM; SIGKILL after 5 s) and waits for its end. One that has ended already stays so.
     pub async fn stop(&mut self) {
         if let Some(process) = self.process.take() {

@@ -76,6 +76,31 @@ impl RedisCluster {
         eventually(taken, PATIENCE).await;
     }
 
+    /// Waits until the nodes that run find some of the slots without a primary that answers.
+    pub async fn is_incomplete(&self) {
+        let incomplete =
+            async |node: &MultiplexedConnection| says(node, "cluster_slots_fail", |slots| slots != "0").await;
+        join_all(self.running().await.iter().map(incomplete)).await;
+    }
+
+    /// Waits until the nodes that run find all slots served.
+    pub async fn is_complete(&self) {
+        join_all(self.running().await.iter().map(is_complete)).await;
+    }
+
+    /// Whether the nodes that run refuse every slot while one of them is not served, as Redis does unless it is told otherwise.
+    pub async fn demand_all_slots(&self, demanded: bool) {
+        let value = if demanded { "yes" } else { "no" };
+        let demand = async |node: &MultiplexedConnection| {
+            ask::<()>(node, &format!("CONFIG SET cluster-require-full-coverage {value}")).await;
+        };
+        join_all(self.running().await.iter().map(demand)).await;
+    }
+
+    async fn running(&self) -> Vec<MultiplexedConnection> {
+        join_all(self.nodes.iter().filter(|node| node.is_running()).map(RedisServer::connection)).await
+    }
+
     /// The name that the cluster gives node `number`.
     pub async fn id(&self, number: usize) -> String {
         ask(&self.nodes[number].connection().await, "CLUSTER MYID").await
@@ -99,7 +124,7 @@ impl RedisCluster {
         for (node, (_, bus)) in self.nodes.iter().zip(bus).skip(1) {
             ask::<()>(&connections[0], &format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port())).await;
         }
-        join_all(connections.iter().map(|node| says(node, "cluster_known_nodes", "6"))).await;
+        join_all(connections.iter().map(|node| says(node, "cluster_known_nodes", |nodes| nodes == "6"))).await;
         let replicas = connections[PRIMARIES..].iter().enumerate().map(async |(number, replica)| {
             let primary = self.id(number).await;
             // A node that has just been met is not known to all yet.
@@ -109,7 +134,7 @@ impl RedisCluster {
             replicates(&connections[number], "connected_slaves", "1").await;
         });
         join_all(replicas).await;
-        join_all(connections.iter().map(|node| says(node, "cluster_state", "ok"))).await;
+        join_all(connections.iter().map(is_complete)).await;
     }
 }
 
@@ -124,10 +149,17 @@ fn shortened(ranges: Vec<Vec<redis::Value>>) -> Vec<(usize, usize, (String, u16)
     ranges.into_iter().map(convert).collect()
 }
 
-async fn says(node: &MultiplexedConnection, fact: &str, value: &str) {
+/// Waits until `node` serves, and knows of no slot that is not served.
+async fn is_complete(node: &MultiplexedConnection) {
+    says(node, "cluster_state", |state| state == "ok").await;
+    says(node, "cluster_slots_ok", |slots| slots == SLOTS.to_string()).await;
+}
+
+/// Waits until what `CLUSTER INFO` of `node` says of `fact` is as it should be.
+async fn says(node: &MultiplexedConnection, fact: &str, right: impl Fn(&str) -> bool) {
     let holds = || async {
         let text: String = ask(node, "CLUSTER INFO").await;
-        facts(&text).get(fact) == Some(&value)
+        facts(&text).get(fact).is_some_and(|value| right(value))
     };
     eventually(holds, PATIENCE).await;
 }
