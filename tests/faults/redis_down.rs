@@ -226,8 +226,8 @@ async fn out_of_memory_stops_stores_and_not_reads_or_invalidations() {
     let (_, outcome) = two.scope(find(1, &runs).with_outcome()).await;
     assert_eq!(outcome.unwrap().source(), Source::Loader);
     sleep(Duration::from_secs(at_length(1, 5))).await;
-    let (served, skipped) = (served(load, BODY + DEADLINE + MARGIN).await, one.stats().total.store_failures);
-    measured(OUT_OF_MEMORY, format!("a read and an invalidation served; {served}; {skipped} stores skipped"));
+    let (carried, skipped) = (served(load, BODY + DEADLINE + MARGIN).await, one.stats().total.store_failures);
+    measured(OUT_OF_MEMORY, format!("a read and an invalidation served; {carried}; {skipped} stores skipped"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,8 +19,8 @@ async fn refused(row: Row, one: &Cache, two: &Cache, end: impl AsyncFnOnce()) {
     sleep(Duration::from_millis(at_length(300, 1_000))).await;
     end().await;
     let took = recovery(one, two).await;
-    let served = served(load, BODY + DEADLINE + MARGIN).await;
-    measured(row, format!("{served}; used after {took} ms"));
+    let carried = served(load, BODY + DEADLINE + MARGIN).await;
+    measured(row, format!("{carried}; used after {took} ms"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

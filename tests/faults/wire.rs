@@ -78,8 +78,8 @@ async fn five_seconds_of_latency_cost_the_first_calls_a_deadline_and_later_ones_
     }
     let later = begun.elapsed() / 1_000;
     assert!(later < limit(Duration::from_millis(5)), "{later:?}");
-    let served = served(load, BODY + DEADLINE + MARGIN).await;
-    measured(SLOW, format!("first calls ≤ {} ms; later ones + {} µs; {served}", first.as_millis(), later.as_micros()));
+    let carried = served(load, BODY + DEADLINE + MARGIN).await;
+    measured(SLOW, format!("first calls ≤ {} ms; later ones + {} µs; {carried}", first.as_millis(), later.as_micros()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

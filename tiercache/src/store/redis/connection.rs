@@ -180,7 +180,7 @@ async fn dial(shared: Arc<Shared>, tell: watch::Sender<()>) {
         Err(Error::new(ErrorKind::Unavailable, text))
     });
     let result = match result {
-        Ok(dialled) => Ok(dialled),
+        Ok(up) => Ok(up),
         Err(error) => Err(shared.server.explain(error).await),
     };
     let mut state = shared.lock();
