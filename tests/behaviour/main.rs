@@ -26,6 +26,7 @@ mod tags;
 mod tiers;
 mod updaters;
 mod values;
+mod waits;
 mod warm;
 mod writers;
 

@@ -47,7 +47,7 @@ where
     S::Output: Send + 'static,
     K: Fn(&S::Value) -> Keep + Send + Sync + 'static,
 {
-    let request = Request { owned: true, ..request };
+    let request = Request { owned: true, ..request }.paced();
     let ending = Ending::of(&request);
     let given = given.and_then(|(entry, source)| Answer::from_entry::<S>(&entry, source));
     let answer = match (request.mode, given) {
@@ -130,7 +130,7 @@ where
     K: Fn(&S::Value) -> Keep + Send + Sync + 'static,
 {
     let Role::Lead(lead) = request.join() else { return };
-    let request = request.silent();
+    let request = request.silent().unpaced();
     drop(spawn(&request.cache.clone(), async move {
         // Nothing came of it: whoever waits takes over.
         if let Some(shared) = lead.drive(pin!(renew::<S, K>(&request, body, keep))).await {

@@ -83,7 +83,14 @@ impl Lease {
     }
 
     /// Stores `bytes`, which carry `tags`, for `life`, if the right has not been lost. Says whether it was stored.
-    pub(crate) async fn fill(mut self, bytes: Vec<u8>, life: Duration, tags: Arc<[String]>) -> Result<bool> {
+    ///
+    /// It goes on if L2 takes longer than the caller waits for it.
+    pub(crate) async fn fill(self, bytes: Vec<u8>, life: Duration, tags: Arc<[String]>) -> Result<bool> {
+        let guard = self.guard.clone();
+        guard.carry_on(self.store(bytes, life, tags)).await
+    }
+
+    async fn store(mut self, bytes: Vec<u8>, life: Duration, tags: Arc<[String]>) -> Result<bool> {
         let stored = self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life, tags).await;
         if stored.is_ok() {
             self.held = false;
@@ -120,6 +127,8 @@ impl Drop for Lease {
 }
 
 fn give_back(guard: Guard, key: Arc<str>, expected: Arc<[u8]>) {
+    // Nobody waits for that.
+    let guard = guard.unpaced();
     guard.clone().spawn(async move {
         // If it cannot be given back, it lapses.
         let _ = guard.release(key, expected).await;

@@ -65,6 +65,15 @@ impl Guard {
         self.by_right(right, writing).await
     }
 
+    /// Runs what keeps what a load gave, once.
+    pub(super) async fn run_fill<T, F>(&self, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.in_budget(self.run_write(Right::Fill, op)).await
+    }
+
     /// Runs what a heartbeat needs, once.
     pub(super) async fn run_watch<T, F>(&self, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
     where
