@@ -16,6 +16,7 @@ mod loads;
 mod many;
 mod named;
 mod policy;
+mod put_off;
 mod queued;
 mod races;
 mod running;
