@@ -25,6 +25,7 @@ mod stale_with;
 mod statistics;
 mod tags;
 mod tiers;
+mod timeouts;
 mod updaters;
 mod values;
 mod waits;

@@ -207,7 +207,7 @@ impl CacheBuilder {
         let wait_limit = positive("wait_limit", self.wait_limit.unwrap_or(DEFAULT_WAIT_LIMIT))?;
         let max_staleness = positive("max_staleness", self.max_staleness.unwrap_or(DEFAULT_MAX_STALENESS))?;
         let max_value_bytes = room(self.max_value_bytes.unwrap_or(DEFAULT_MAX_VALUE_BYTES))?;
-        let (limits, loads) = (self.limits.of_l2(deadline)?, self.limits.loads()?);
+        let (limits, loads) = (self.limits.of_l2(deadline)?, self.limits.loads(wait_limit)?);
         let store = self.l2.map(|l2| l2.store).transpose()?;
         let io = Arc::new(Io::start()?);
         let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, limits));

@@ -125,7 +125,7 @@ impl Cache {
             None => None,
         };
         let body: Owned<Result<T, E>> = match request.terms.timeout {
-            Some(limit) => Box::pin(within(self.clone(), limit, || Err(TimedOut.into()), load())),
+            Some(limit) => Box::pin(within(Some(self.clone()), limit, || Err(TimedOut.into()), load())),
             None => Box::pin(load()),
         };
         load_owned::<ResultOf<T, E>, _>(request, body, |_| Keep::Usual, given).await
