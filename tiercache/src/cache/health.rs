@@ -82,7 +82,7 @@ pub enum L2Health {
 }
 
 impl Health {
-    /// Whether everything is as configured.
+    /// Whether everything is as configured, and L2 knows of all that it could be told.
     pub fn is_good(&self) -> bool {
         let deaf = matches!(self.bus, BusHealth::Deaf { .. });
         matches!(self.l2, L2Health::None | L2Health::Up { .. })

@@ -112,10 +112,13 @@ impl Request {
     /// The same for the elements of a batch, which wait together.
     pub(crate) fn paced_together(requests: Vec<Self>) -> Vec<Self> {
         let Some(paced) = requests.first().map(|first| first.clone().paced()) else { return requests };
-        let of_one = |request: Self| match request.cache.is(&paced.cache) {
-            true => Self { paced: paced.paced.clone(), ..request },
-            // Hardly ever: then each for itself.
-            false => request.paced(),
+        let of_one = |request: Self| {
+            // Another cache's, which hardly ever happens, waits for itself.
+            if request.cache.is(&paced.cache) {
+                Self { paced: paced.paced.clone(), ..request }
+            } else {
+                request.paced()
+            }
         };
         requests.into_iter().map(of_one).collect()
     }

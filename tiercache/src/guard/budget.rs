@@ -5,7 +5,7 @@
 //! operation that is under way then is not broken off, only not waited for, so it says what it says of L2 by its own deadline.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::Guard;
 use super::run::closed;
 use crate::error::{Error, ErrorKind, Result};
+use crate::store::Op;
 use crate::time::now;
 
 /// The time of one call, or of all elements of a batch. Operations side by side are waited for once.
@@ -109,7 +110,7 @@ impl Guard {
 
     /// Waits for `operation` for as long as the call's budget lasts; without any, it is not begun. What runs on the cache's own thread
     /// goes on after that.
-    pub(super) async fn in_budget<T>(&self, operation: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn in_budget<T>(&self, operation: Pin<&mut impl Future<Output = Result<T>>>) -> Result<T> {
         match self.left() {
             Some(left) if left.is_zero() => Err(spent()),
             left => self.wait(left, operation).await,
@@ -117,17 +118,13 @@ impl Guard {
     }
 
     /// Carries `operation` out, but waits for it only for as long as the call's budget lasts.
-    pub(crate) async fn carry_on<T, F>(&self, operation: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T>> + Send + 'static,
-    {
+    pub(crate) async fn carry_on<T: Send + 'static>(&self, mut operation: Op<'static, T>) -> Result<T> {
         match self.left() {
             Some(left) if left < self.inner.limits.deadline => {
                 let task = self.inner.io.spawn(operation);
-                self.wait(Some(left), async { task.await.unwrap_or_else(|_| Err(closed())) }).await
+                self.wait(Some(left), pin!(async { task.await.unwrap_or_else(|_| Err(closed())) })).await
             }
-            left => self.wait(left, operation).await,
+            left => self.wait(left, Pin::new(&mut operation)).await,
         }
     }
 
@@ -135,14 +132,18 @@ impl Guard {
         self.budget.as_ref().map(|budget| budget.left(now()))
     }
 
-    async fn wait<T>(&self, left: Option<Duration>, operation: impl Future<Output = Result<T>>) -> Result<T> {
+    async fn wait<T>(
+        &self,
+        left: Option<Duration>,
+        mut operation: Pin<&mut impl Future<Output = Result<T>>>,
+    ) -> Result<T> {
         let _waiting = self.budget.as_deref().map(Waiting::on);
         // Otherwise its own deadline comes first.
         let Some(left) = left.filter(|left| *left < self.inner.limits.deadline) else { return operation.await };
-        let (mut operation, mut over) = (pin!(operation), pin!(self.pause(left)));
+        let mut over = pin!(self.pause(left));
         poll_fn(|cx| match operation.as_mut().poll(cx) {
             Poll::Pending => over.as_mut().poll(cx).map(|()| Err(spent())),
-            answered => answered,
+            answered @ Poll::Ready(_) => answered,
         })
         .await
     }

@@ -20,6 +20,7 @@ mod run;
 
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -99,7 +100,8 @@ impl Guard {
 
     /// See [`Store::read`].
     pub(crate) async fn read(&self, key: Arc<str>, stamps: Stamps) -> Result<Reading> {
-        self.in_budget(self.by_right(Right::Read, self.read_here_or_there(key, stamps))).await
+        let read = pin!(self.read_here_or_there(key, stamps));
+        self.in_budget(pin!(self.by_right(Right::Read, read))).await
     }
 
     /// See [`Store::commit`]. Once begun it goes on, also when the caller is dropped. Not repeated: an attempt that seems lost may be carried
@@ -114,7 +116,7 @@ impl Guard {
             let wanted = Arc::clone(&wanted);
             async move { store.read_many(&wanted).await }
         });
-        self.in_budget(self.by_right(Right::ReadMany, read)).await
+        self.in_budget(pin!(self.by_right(Right::ReadMany, pin!(read)))).await
     }
 
     /// See [`Store::write_many`]. Once begun it goes on, also when the caller is dropped. Not repeated: as [`Guard::commit`].
@@ -159,7 +161,8 @@ impl Guard {
 
     /// See [`Store::release`]. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn release(&self, key: Arc<str>, expected: Arc<[u8]>) -> Result<bool> {
-        self.in_budget(self.run(move |store| async move { store.release(&key, &expected).await })).await
+        let release = pin!(self.run(move |store| async move { store.release(&key, &expected).await }));
+        self.in_budget(release).await
     }
 
     /// See [`Store::remove`]. Once begun it goes on, also when the caller is dropped.
@@ -169,7 +172,7 @@ impl Guard {
             let keys = Arc::clone(&keys);
             async move { store.remove(&keys).await }
         });
-        self.in_budget(remove).await
+        self.in_budget(pin!(remove)).await
     }
 
     /// See [`Store::stamp`], with random stamps. Not repeated: an attempt that seems lost may be carried out after an invalidation, and
@@ -190,7 +193,7 @@ impl Guard {
             let hash = Arc::clone(&hash);
             async move { store.groups(&hash).await }
         });
-        self.by_right(Right::List, list).await
+        self.by_right(Right::List, pin!(list)).await
     }
 
     /// Removes keys and stamps; where there are other instances, tells them, and answers the id in the log. Once begun it goes on,
@@ -209,7 +212,7 @@ impl Guard {
                 Ok(None)
             }
         });
-        self.by_right(Right::Invalidate, invalidate).await
+        self.by_right(Right::Invalidate, pin!(invalidate)).await
     }
 
     /// Whether there may be other instances.
