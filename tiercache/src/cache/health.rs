@@ -24,6 +24,8 @@ pub struct Health {
     pub notices: Vec<String>,
     /// Invalidations that L2 has not been told of yet, keys and groups.
     pub pending_invalidations: usize,
+    /// Whether they wait because L2 could not be told. If not, they are queued, and on their way.
+    pub invalidations_overdue: bool,
     /// Loads under way now.
     pub loads_in_flight: usize,
 }
@@ -80,13 +82,13 @@ pub enum L2Health {
 }
 
 impl Health {
-    /// Whether everything is as configured.
+    /// Whether everything is as configured, and L2 knows of all that it could be told.
     pub fn is_good(&self) -> bool {
         let deaf = matches!(self.bus, BusHealth::Deaf { .. });
         matches!(self.l2, L2Health::None | L2Health::Up { .. })
             && !deaf
             && self.notices.is_empty()
-            && self.pending_invalidations == 0
+            && !self.invalidations_overdue
     }
 }
 
@@ -105,6 +107,7 @@ impl Cache {
             bus: self.inner.ear.health(),
             notices,
             pending_invalidations: self.inner.pending.len(),
+            invalidations_overdue: self.inner.pending.is_overdue(),
             loads_in_flight: self.flights().len(),
         }
     }

@@ -84,6 +84,12 @@ impl Inner {
     ///
     /// One that is not permitted keeps none of the others back.
     async fn tell_pending(&self, guard: &Guard) -> Result<()> {
+        let told = self.tell_each(guard).await;
+        self.pending.note(&told);
+        told
+    }
+
+    async fn tell_each(&self, guard: &Guard) -> Result<()> {
         let mut all = Ok(());
         for owed in self.pending.batches(AT_ONCE) {
             let removal = match &owed {
@@ -103,7 +109,9 @@ impl Inner {
     /// then on is not to believe L2.
     pub(super) fn owe(&self, guard: &Guard, removal: &Removal, reason: Error) -> Error {
         self.tell_later(guard, removal);
-        still_owed(reason)
+        let owed = still_owed(reason);
+        self.pending.note::<(), _>(&Err(&owed));
+        owed
     }
 
     /// Keeps in mind what L2 is to be told of. MUST be called before this process forgets, as [`Inner::owe`].

@@ -5,6 +5,7 @@
 //! than the read itself.
 
 mod breaker;
+mod budget;
 mod deadline;
 mod errors;
 mod gate;
@@ -19,6 +20,7 @@ mod run;
 
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -31,6 +33,7 @@ pub(crate) use process::Process;
 use tokio::task::AbortHandle;
 
 use breaker::Breaker;
+use budget::Budget;
 use deadline::Deadlines;
 use errors::Errors;
 use gate::Gate;
@@ -45,6 +48,8 @@ pub(crate) struct Guard {
     inner: Arc<Inner>,
     /// Asks also while the breaker is open.
     probes: bool,
+    /// What one call may wait; without it, as long as each operation may take.
+    budget: Option<Arc<Budget>>,
 }
 
 /// What an L2 is trusted with.
@@ -90,12 +95,13 @@ impl Guard {
             reads,
             errors: Errors::default(),
         };
-        Self { inner: Arc::new(inner), probes: false }
+        Self { inner: Arc::new(inner), probes: false, budget: None }
     }
 
     /// See [`Store::read`].
     pub(crate) async fn read(&self, key: Arc<str>, stamps: Stamps) -> Result<Reading> {
-        self.by_right(Right::Read, self.read_here_or_there(key, stamps)).await
+        let read = pin!(self.read_here_or_there(key, stamps));
+        self.in_budget(pin!(self.by_right(Right::Read, read))).await
     }
 
     /// See [`Store::commit`]. Once begun it goes on, also when the caller is dropped. Not repeated: an attempt that seems lost may be carried
@@ -110,7 +116,7 @@ impl Guard {
             let wanted = Arc::clone(&wanted);
             async move { store.read_many(&wanted).await }
         });
-        self.by_right(Right::ReadMany, read).await
+        self.in_budget(pin!(self.by_right(Right::ReadMany, pin!(read)))).await
     }
 
     /// See [`Store::write_many`]. Once begun it goes on, also when the caller is dropped. Not repeated: as [`Guard::commit`].
@@ -129,7 +135,7 @@ impl Guard {
         life: Duration,
         then: impl FnOnce(Option<Vec<u8>>) -> T + Send + 'static,
     ) -> Result<T> {
-        self.run_write(Right::Fill, move |store| async move { store.claim(&key, &lease, life).await.map(then) }).await
+        self.run_fill(move |store| async move { store.claim(&key, &lease, life).await.map(then) }).await
     }
 
     /// See [`Store::swap`]. Once begun it goes on, also when the caller is dropped.
@@ -155,24 +161,25 @@ impl Guard {
 
     /// See [`Store::release`]. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn release(&self, key: Arc<str>, expected: Arc<[u8]>) -> Result<bool> {
-        self.run(move |store| async move { store.release(&key, &expected).await }).await
+        let release = pin!(self.run(move |store| async move { store.release(&key, &expected).await }));
+        self.in_budget(release).await
     }
 
     /// See [`Store::remove`]. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn remove(&self, keys: Vec<String>) -> Result<()> {
         let keys: Arc<[String]> = keys.into();
-        self.run_twice(move |store| {
+        let remove = self.run_twice(move |store| {
             let keys = Arc::clone(&keys);
             async move { store.remove(&keys).await }
-        })
-        .await
+        });
+        self.in_budget(pin!(remove)).await
     }
 
     /// See [`Store::stamp`], with random stamps. Not repeated: an attempt that seems lost may be carried out after an invalidation, and
     /// a stamp must not come back.
     pub(crate) async fn stamp(&self, stamps: Stamps, life: Duration) -> Result<Vec<u64>> {
         let fresh: Vec<u64> = (0..stamps.len()).map(|_| fastrand::u64(..)).collect();
-        self.run_write(Right::Fill, move |store| async move { store.stamp(&stamps, &fresh, life).await }).await
+        self.run_fill(move |store| async move { store.stamp(&stamps, &fresh, life).await }).await
     }
 
     /// See [`Store::touch`].
@@ -186,7 +193,7 @@ impl Guard {
             let hash = Arc::clone(&hash);
             async move { store.groups(&hash).await }
         });
-        self.by_right(Right::List, list).await
+        self.by_right(Right::List, pin!(list)).await
     }
 
     /// Removes keys and stamps; where there are other instances, tells them, and answers the id in the log. Once begun it goes on,
@@ -205,7 +212,7 @@ impl Guard {
                 Ok(None)
             }
         });
-        self.by_right(Right::Invalidate, invalidate).await
+        self.by_right(Right::Invalidate, pin!(invalidate)).await
     }
 
     /// Whether there may be other instances.

@@ -2,6 +2,7 @@
 //!
 //! A permission that is missing takes away what needs it, and nothing else: it says nothing of whether L2 serves, so it opens no breaker.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use super::Guard;
@@ -60,7 +61,13 @@ impl Guard {
     }
 
     /// Runs an operation that takes this right, unless it was found missing lately.
-    pub(super) async fn by_right<T>(&self, right: Right, operation: impl Future<Output = Result<T>>) -> Result<T> {
+    ///
+    /// By reference, as the others that go around an operation: one that is handed on takes its place in each of them anew.
+    pub(super) async fn by_right<T>(
+        &self,
+        right: Right,
+        operation: Pin<&mut impl Future<Output = Result<T>>>,
+    ) -> Result<T> {
         self.admit()?;
         let gate = self.inner.rights.of(right);
         gate.admit(now)?;

@@ -1,5 +1,6 @@
 //! How an operation is run: on the cache's own thread, under the deadline, once or again, and noted.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -62,7 +63,16 @@ impl Guard {
             self.inner.writes.note(&written, now);
             written
         };
-        self.by_right(right, writing).await
+        self.by_right(right, pin!(writing)).await
+    }
+
+    /// Runs what keeps what a load gave, once.
+    pub(super) async fn run_fill<T, F>(&self, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.in_budget(pin!(self.run_write(Right::Fill, op))).await
     }
 
     /// Runs what a heartbeat needs, once.
@@ -71,7 +81,7 @@ impl Guard {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        self.by_right(Right::Watch, self.run(op)).await
+        self.by_right(Right::Watch, pin!(self.run(op))).await
     }
 
     /// Runs what may be done twice.

@@ -50,8 +50,8 @@ fn is_forbidden(error: &RedisError) -> bool {
 }
 
 fn forbidden(error: RedisError) -> Error {
-    let named = error.detail().and_then(command).map(|command| format!("to the command `{command}`"));
-    let what = named.unwrap_or_else(|| "to a command of a script, or to a key of it".into());
+    let named = error.detail().and_then(command).map(|command| format!("for the command `{command}`"));
+    let what = named.unwrap_or_else(|| "for a command of a script, or for a key".into());
     let text = format!("Redis gives our user no permission {what}: the guide on Redis lists those that it needs");
     Error::new(ErrorKind::Forbidden, text).with_source(error)
 }
