@@ -16,6 +16,8 @@ use tempfile::TempDir;
 use crate::ports;
 
 const PROGRAM: &str = "redis-server";
+/// In the place of an argument: a free port, another one at each attempt to start.
+pub(crate) const FREE: &str = "{free}";
 /// A sentinel's configuration, in its directory; other servers have none.
 const SENTINEL: &str = "sentinel.conf";
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -35,19 +37,20 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts a server without persistence and waits until it answers.
     pub async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with::<&str>(&[]).await
     }
 
     /// Starts a server with more arguments, such as `["--maxmemory", "1mb"]`, and waits until it answers `PING`, be it
     /// with an error (`NOAUTH`, `LOADING`). [`RedisServer::restart`] uses the same ones.
-    pub async fn start_with(arguments: &[&str]) -> Self {
-        let arguments = arguments.iter().map(ToString::to_string).collect();
+    pub async fn start_with<A: AsRef<str>>(arguments: &[A]) -> Self {
+        let arguments = owned(arguments);
         blocking(move || Self::start_somewhere(arguments, None)).await
     }
 
     /// Starts a sentinel with this configuration, which it changes as it learns.
-    pub(crate) async fn start_sentinel(configuration: String) -> Self {
-        blocking(move || Self::start_somewhere(Vec::new(), Some(configuration))).await
+    pub(crate) async fn start_sentinel(configuration: String, arguments: &[String]) -> Self {
+        let arguments = owned(arguments);
+        blocking(move || Self::start_somewhere(arguments, Some(configuration))).await
     }
 
     /// `redis://127.0.0.1:port`, for the client under test.
@@ -58,6 +61,22 @@ impl RedisServer {
     /// The loopback port; it stays the same over restarts.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port that it speaks TLS on, if it does; the same over restarts.
+    pub fn tls_port(&self) -> Option<u16> {
+        self.number("--tls-port")
+    }
+
+    /// The port by which servers that belong together know it.
+    pub(crate) fn known_port(&self) -> u16 {
+        self.tls_port().unwrap_or(self.port)
+    }
+
+    /// The number that was given as argument `name`.
+    pub(crate) fn number(&self, name: &str) -> Option<u16> {
+        let at = self.arguments.iter().position(|argument| argument == name)?;
+        self.arguments.get(at + 1)?.parse().ok()
     }
 
     /// Whether it was started and neither stopped nor killed.
@@ -121,6 +140,8 @@ impl RedisServer {
         let mut log = String::new();
         for _ in 0..PORT_ATTEMPTS {
             let port = ports::free();
+            let free = |argument: &String| if argument == FREE { ports::free().to_string() } else { argument.clone() };
+            let arguments: Vec<String> = arguments.iter().map(free).collect();
             match run(dir.path(), port, &arguments) {
                 Ok(process) => return Self { port, arguments, dir, process: Some(process) },
                 Err(text) if text.contains("Address already in use") => log = text,
@@ -134,6 +155,10 @@ impl RedisServer {
         let process = self.process.as_ref().expect("only a running server takes signals; restart it first");
         process.signal(signal).expect("a child that is not waited for can be signalled");
     }
+}
+
+fn owned<A: AsRef<str>>(arguments: &[A]) -> Vec<String> {
+    arguments.iter().map(|argument| argument.as_ref().to_owned()).collect()
 }
 
 /// The running server; dropping it ends it and waits for its end.

@@ -6,7 +6,8 @@ use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
 use super::{PATIENCE, SOON, ask, connections, facts, replicates, try_ask};
-use crate::{RedisServer, eventually, ports};
+use crate::server::FREE;
+use crate::{Authority, RedisServer, eventually};
 
 const PRIMARIES: usize = 3;
 const SLOTS: usize = 16_384;
@@ -24,23 +25,26 @@ impl RedisCluster {
         Self::start_with(&[]).await
     }
 
-    /// The same with more arguments for each node.
-    pub async fn start_with(arguments: &[&str]) -> Self {
-        let nodes = join_all((0..2 * PRIMARIES).map(|_| async {
-            let bus = ports::free().to_string();
-            let cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", &bus];
-            let lenient = ["--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0"];
-            RedisServer::start_with(&[&cluster[..], &lenient, &SOON, arguments].concat()).await
-        }));
+    /// The same by TLS: nodes speak it to each other, and to clients whose certificate is signed by `authority`.
+    pub async fn start_tls(authority: &Authority) -> Self {
+        let own = ["--tls-cluster", "yes", "--tls-replication", "yes"].map(str::to_owned);
+        Self::start_with(&[authority.arguments("yes"), own.to_vec()].concat()).await
+    }
+
+    async fn start_with(arguments: &[String]) -> Self {
+        let cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", FREE];
+        let lenient = ["--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0"];
+        let arguments = arguments.iter().map(String::as_str);
+        let arguments: Vec<&str> = [&cluster[..], &lenient, &SOON].concat().into_iter().chain(arguments).collect();
+        let nodes = join_all((0..2 * PRIMARIES).map(|_| RedisServer::start_with(&arguments)));
         let cluster = Self { nodes: nodes.await };
         cluster.join().await;
         cluster
     }
 
-    /// `redis+cluster://…` with the addresses of all nodes.
+    /// `redis+cluster://…` with the addresses of all nodes; `rediss+cluster://…` if they speak TLS.
     pub fn url(&self) -> String {
-        let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
-        format!("redis+cluster://{}", nodes.join(","))
+        super::url("cluster", &self.nodes)
     }
 
     /// The nodes: at first the primaries, in the order of their slots, then their replicas.
@@ -119,10 +123,9 @@ impl RedisCluster {
             ask::<()>(primary, &format!("CLUSTER SET-CONFIG-EPOCH {}", number + 1)).await;
             ask::<()>(primary, &format!("CLUSTER ADDSLOTSRANGE {first} {}", end - 1)).await;
         }
-        let bus =
-            join_all(connections.iter().map(|node| ask::<(String, String)>(node, "CONFIG GET cluster-port"))).await;
-        for (node, (_, bus)) in self.nodes.iter().zip(bus).skip(1) {
-            ask::<()>(&connections[0], &format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.port())).await;
+        for node in &self.nodes[1..] {
+            let bus = node.number("--cluster-port").expect("every node has one");
+            ask::<()>(&connections[0], &format!("CLUSTER MEET 127.0.0.1 {} {bus}", node.known_port())).await;
         }
         join_all(connections.iter().map(|node| says(node, "cluster_known_nodes", |nodes| nodes == "6"))).await;
         let replicas = connections[PRIMARIES..].iter().enumerate().map(async |(number, replica)| {

@@ -18,6 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What makes replicas follow soon.
 const SOON: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
 
+/// `redis+{what}://…` with the addresses of `servers`; `rediss+{what}://…` if they speak TLS.
+fn url(what: &str, servers: &[RedisServer]) -> String {
+    let by_tls = if servers.iter().all(|server| server.tls_port().is_some()) { "s" } else { "" };
+    let servers: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.known_port())).collect();
+    format!("redis{by_tls}+{what}://{}", servers.join(","))
+}
+
 /// The answer to `command`, its words apart; an error is the test's.
 async fn ask<T: redis::FromRedisValue>(connection: &MultiplexedConnection, command: &str) -> T {
     try_ask(connection, command).await.unwrap_or_else(|error| panic!("{command}: {error}"))
