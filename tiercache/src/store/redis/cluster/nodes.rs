@@ -165,7 +165,11 @@ impl Shared {
         let mut answers: FuturesUnordered<_> = self.candidates().into_iter().map(slots_by).collect();
         while let Some(answer) = answers.next().await {
             match answer {
-                Ok(ranges) => return self.map.write().unwrap_or_else(PoisonError::into_inner).learn(&ranges),
+                Ok(ranges) => {
+                    // The others are heard out: a connection that is left with something unanswered looks as if it had fallen silent.
+                    tokio::spawn(async move { while answers.next().await.is_some() {} });
+                    return self.map.write().unwrap_or_else(PoisonError::into_inner).learn(&ranges);
+                }
                 Err(failed) => error = failed,
             }
         }
