@@ -43,13 +43,13 @@ async fn a_cluster_is_reached_by_tls_at_every_node_and_a_failover_followed() {
 async fn sentinels_and_the_primary_are_reached_by_tls_and_a_failover_followed() {
     let _alone = ALONE.lock().await;
     let authority = Authority::new();
-    let mut group = SentinelGroup::start_tls(&authority).await;
+    let group = SentinelGroup::start_tls(&authority).await;
     let url = group.url();
     assert!(url.starts_with("rediss+sentinel://"), "{url}");
     let (one, two) = (known(&url, &authority).await, known(&url, &authority).await);
     scenario::plays(&one, &two).await;
     a_stranger_is_turned_away(&url, &authority).await;
-    group.server(0).kill().await;
+    group.fail_over().await;
     group.is_taken_over(0).await;
     let took = share_again(&one, &two, |n| 1_000_000 + n).await;
     assert!(took < follow(), "{took:?}");

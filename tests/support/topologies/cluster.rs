@@ -5,7 +5,7 @@ use std::ops::Range;
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::{PATIENCE, SOON, ask, connections, facts, replicates, try_ask};
+use super::{HASTY, PATIENCE, SOON, STEADY, ask, connections, facts, replicates, try_ask};
 use crate::server::FREE;
 use crate::{Authority, RedisServer, eventually};
 
@@ -25,14 +25,26 @@ impl RedisCluster {
         Self::start_with(&[]).await
     }
 
-    /// The same by TLS: nodes speak it to each other, and to clients whose certificate is signed by `authority`.
+    /// The same, whose replicas do not take over by themselves until [`RedisCluster::fail_over_soon`]: on a busy machine a primary can be
+    /// silent for a second without being dead.
+    pub async fn start_steady() -> Self {
+        Self::start().await.steady().await
+    }
+
+    /// A steady one by TLS: nodes speak it to each other, and to clients whose certificate is signed by `authority`.
     pub async fn start_tls(authority: &Authority) -> Self {
         let own = ["--tls-cluster", "yes", "--tls-replication", "yes"].map(str::to_owned);
-        Self::start_with(&[authority.arguments("yes"), own.to_vec()].concat()).await
+        Self::start_with(&[authority.arguments("yes"), own.to_vec()].concat()).await.steady().await
+    }
+
+    /// Nodes that are patient with each other also tell each other little: so they are not until they know all.
+    async fn steady(self) -> Self {
+        self.configure("cluster-node-timeout", STEADY).await;
+        self
     }
 
     async fn start_with(arguments: &[String]) -> Self {
-        let cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", FREE];
+        let cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", HASTY, "--cluster-port", FREE];
         let lenient = ["--cluster-require-full-coverage", "no", "--cluster-replica-validity-factor", "0"];
         let arguments = arguments.iter().map(String::as_str);
         let arguments: Vec<&str> = [&cluster[..], &lenient, &SOON].concat().into_iter().chain(arguments).collect();
@@ -92,13 +104,19 @@ impl RedisCluster {
         join_all(self.running().await.iter().map(is_complete)).await;
     }
 
+    /// From now on a primary that has been gone for a second is replaced.
+    pub async fn fail_over_soon(&self) {
+        self.configure("cluster-node-timeout", HASTY).await;
+    }
+
     /// Whether the nodes that run refuse every slot while one of them is not served, as Redis does unless it is told otherwise.
     pub async fn demand_all_slots(&self, demanded: bool) {
-        let value = if demanded { "yes" } else { "no" };
-        let demand = async |node: &MultiplexedConnection| {
-            ask::<()>(node, &format!("CONFIG SET cluster-require-full-coverage {value}")).await;
-        };
-        join_all(self.running().await.iter().map(demand)).await;
+        self.configure("cluster-require-full-coverage", if demanded { "yes" } else { "no" }).await;
+    }
+
+    async fn configure(&self, setting: &str, value: &str) {
+        let command = format!("CONFIG SET {setting} {value}");
+        join_all(self.running().await.iter().map(|node| ask::<()>(node, &command))).await;
     }
 
     async fn running(&self) -> Vec<MultiplexedConnection> {
@@ -138,7 +156,17 @@ impl RedisCluster {
         });
         join_all(replicas).await;
         join_all(connections.iter().map(is_complete)).await;
+        join_all(connections.iter().map(knows_replicas)).await;
     }
+}
+
+/// Waits until `node` knows whose replica each is: else it does not vote for one.
+async fn knows_replicas(node: &MultiplexedConnection) {
+    let knows = || async {
+        let nodes: String = ask(node, "CLUSTER NODES").await;
+        nodes.lines().filter(|line| line.contains("slave")).count() == PRIMARIES
+    };
+    eventually(knows, PATIENCE).await;
 }
 
 /// Of each range what is asked for here: the rest of `CLUSTER SLOTS` differs from version to version.
