@@ -44,13 +44,13 @@ impl RedisServer {
     /// with an error (`NOAUTH`, `LOADING`). [`RedisServer::restart`] uses the same ones.
     pub async fn start_with<A: AsRef<str>>(arguments: &[A]) -> Self {
         let arguments = owned(arguments);
-        blocking(move || Self::start_somewhere(arguments, None)).await
+        blocking(move || Self::start_somewhere(&arguments, None)).await
     }
 
     /// Starts a sentinel with this configuration, which it changes as it learns.
     pub(crate) async fn start_sentinel(configuration: String, arguments: &[String]) -> Self {
         let arguments = owned(arguments);
-        blocking(move || Self::start_somewhere(arguments, Some(configuration))).await
+        blocking(move || Self::start_somewhere(&arguments, Some(configuration))).await
     }
 
     /// `redis://127.0.0.1:port`, for the client under test.
@@ -132,7 +132,7 @@ impl RedisServer {
         flushed.unwrap_or_else(|error| panic!("FLUSHALL failed: {error}"));
     }
 
-    fn start_somewhere(arguments: Vec<String>, sentinel: Option<String>) -> Self {
+    fn start_somewhere(arguments: &[String], sentinel: Option<String>) -> Self {
         let dir = TempDir::new().expect("the temporary directory is writable");
         if let Some(configuration) = sentinel {
             fs::write(dir.path().join(SENTINEL), configuration).expect("the server's own directory is writable");
