@@ -40,7 +40,7 @@ pub(super) async fn only_its_slots_notice(under: &UnderLoad, patient: &[Cache; 2
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_planned_failover_is_followed_without_an_error_of_a_caller() {
     let _alone = ALONE.lock().await;
-    let cluster = RedisCluster::start_steady().await;
+    let cluster = RedisCluster::start_calm().await;
     let under = UnderLoad::start(&cluster.url()).await;
     let (deposed, there, _) = a_plain_primary(&cluster, &under.one).await;
     let replica = cluster.nodes()[deposed + 3].connection().await;
@@ -55,7 +55,7 @@ async fn a_planned_failover_is_followed_without_an_error_of_a_caller() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_primary_is_replaced_and_the_slots_of_the_others_do_not_notice() {
     let _alone = ALONE.lock().await;
-    let mut cluster = RedisCluster::start_steady().await;
+    let mut cluster = RedisCluster::start_calm().await;
     let others = [patient(&cluster.url()).await, patient(&cluster.url()).await];
     let (killed, there, elsewhere) = a_plain_primary(&cluster, &others[0]).await;
     let under = UnderLoad::start(&cluster.url()).await;
@@ -72,7 +72,7 @@ async fn a_killed_primary_is_replaced_and_the_slots_of_the_others_do_not_notice(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_fell_silent_is_left_and_the_slots_of_the_others_do_not_notice() {
     let _alone = ALONE.lock().await;
-    let cluster = RedisCluster::start_steady().await;
+    let cluster = RedisCluster::start_calm().await;
     let others = [patient(&cluster.url()).await, patient(&cluster.url()).await];
     let (frozen, there, elsewhere) = a_plain_primary(&cluster, &others[0]).await;
     let under = UnderLoad::start(&cluster.url()).await;

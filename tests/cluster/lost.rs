@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn removals_that_a_dead_primary_has_not_passed_on_are_redone() {
     let _alone = ALONE.lock().await;
-    let mut cluster = RedisCluster::start_steady().await;
+    let mut cluster = RedisCluster::start_calm().await;
     let (one, two) = (patient(&cluster.url()).await, patient(&cluster.url()).await);
     let (killed, there, _) = a_plain_primary(&cluster, &one).await;
     let lost = there[0];

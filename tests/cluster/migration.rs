@@ -24,7 +24,7 @@ async fn cluster(node: &MultiplexedConnection, arguments: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_that_moves_is_read_written_and_invalidated_all_the_way() {
     let _alone = ALONE.lock().await;
-    let servers = RedisCluster::start_steady().await;
+    let servers = RedisCluster::start_calm().await;
     let (one, two, runs) = (patient(&servers.url()).await, patient(&servers.url()).await, Calls::new());
     assert_eq!(one.scope(find(1, &runs)).await, Ok(1));
     let key = key_of(&one, 1).await;
@@ -69,7 +69,7 @@ async fn a_slot_that_moves_is_read_written_and_invalidated_all_the_way() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_that_move_with_their_keys_cost_no_call_an_error() {
     let _alone = ALONE.lock().await;
-    let servers = RedisCluster::start_steady().await;
+    let servers = RedisCluster::start_calm().await;
     let under = UnderLoad::start(&servers.url()).await;
     let (one, two) = (patient(&servers.url()).await, patient(&servers.url()).await);
     // What is most in use: a hot key, the stamps of the namespace, its log.
@@ -121,7 +121,7 @@ async fn move_slot(servers: &RedisCluster, key: &str, from: usize, mut meanwhile
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_answer_second_keep_their_connections() {
     let _alone = ALONE.lock().await;
-    let servers = RedisCluster::start_steady().await;
+    let servers = RedisCluster::start_calm().await;
     let (cache, runs) = (patient(&servers.url()).await, Calls::new());
     assert_eq!(cache.scope(find(1, &runs)).await, Ok(1));
     let key = key_of(&cache, 1).await;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::{HASTY, PATIENCE, SOON, STEADY, ask, connections, facts, replicates, try_ask};
+use super::{HASTY, PATIENCE, SOON, CALM, ask, connections, facts, replicates, try_ask};
 use crate::server::FREE;
 use crate::{Authority, RedisServer, eventually};
 
@@ -27,19 +27,19 @@ impl RedisCluster {
 
     /// The same, whose replicas do not take over by themselves until [`RedisCluster::fail_over_soon`]: on a busy machine a primary can be
     /// silent for a second without being dead.
-    pub async fn start_steady() -> Self {
-        Self::start().await.steady().await
+    pub async fn start_calm() -> Self {
+        Self::start().await.calm().await
     }
 
-    /// A steady one by TLS: nodes speak it to each other, and to clients whose certificate is signed by `authority`.
+    /// A calm one by TLS: nodes speak it to each other, and to clients whose certificate is signed by `authority`.
     pub async fn start_tls(authority: &Authority) -> Self {
         let own = ["--tls-cluster", "yes", "--tls-replication", "yes"].map(str::to_owned);
-        Self::start_with(&[authority.arguments("yes"), own.to_vec()].concat()).await.steady().await
+        Self::start_with(&[authority.arguments("yes"), own.to_vec()].concat()).await.calm().await
     }
 
     /// Nodes that are patient with each other also tell each other little: so they are not until they know all.
-    async fn steady(self) -> Self {
-        self.configure("cluster-node-timeout", STEADY).await;
+    async fn calm(self) -> Self {
+        self.configure("cluster-node-timeout", CALM).await;
         self
     }
 

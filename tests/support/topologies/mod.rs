@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Milliseconds of silence after which a server is taken for dead: by those who are to replace it soon, and by those who are to leave it
 /// alone, as a busy machine can keep it silent for a while.
 const HASTY: &str = "1000";
-const STEADY: &str = "15000";
+const CALM: &str = "15000";
 /// What makes replicas follow soon.
 const SOON: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
 

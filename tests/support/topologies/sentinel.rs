@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::{HASTY, PATIENCE, SOON, STEADY, ask, connections, replicates, try_ask};
+use super::{HASTY, PATIENCE, SOON, CALM, ask, connections, replicates, try_ask};
 use crate::{Authority, RedisServer, eventually};
 
 /// What the sentinels call the primary.
@@ -19,18 +19,18 @@ pub struct SentinelGroup {
 impl SentinelGroup {
     /// Starts one, and waits until each sentinel knows the replicas and the other sentinels.
     pub async fn start() -> Self {
-        let group = Self::start_steady().await;
+        let group = Self::start_calm().await;
         group.fail_over_soon().await;
         group
     }
 
     /// The same, whose sentinels do not replace the primary by themselves until [`SentinelGroup::fail_over_soon`]: on a busy machine it can
     /// be silent for a second without being gone.
-    pub async fn start_steady() -> Self {
+    pub async fn start_calm() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// A steady one by TLS: servers and sentinels speak it to each other, and to clients whose certificate is signed by `authority`.
+    /// A calm one by TLS: servers and sentinels speak it to each other, and to clients whose certificate is signed by `authority`.
     pub async fn start_tls(authority: &Authority) -> Self {
         let own = ["--tls-replication", "yes"].map(str::to_owned);
         Self::start_with(&[authority.arguments("yes"), own.to_vec()].concat()).await
@@ -118,8 +118,8 @@ impl SentinelGroup {
 fn configuration(port: &str) -> String {
     format!(
         "sentinel monitor {NAME} 127.0.0.1 {port} 2\n\
-         sentinel down-after-milliseconds {NAME} {STEADY}\n\
-         sentinel failover-timeout {NAME} {STEADY}\n"
+         sentinel down-after-milliseconds {NAME} {CALM}\n\
+         sentinel failover-timeout {NAME} {CALM}\n"
     )
 }
 
