@@ -22,7 +22,7 @@ async fn cluster(node: &MultiplexedConnection, arguments: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_that_moves_is_read_written_and_invalidated_all_the_way() {
     let _alone = ALONE.lock().await;
-    let servers = RedisCluster::start().await;
+    let servers = RedisCluster::start_calm().await;
     let (one, two, runs) = (patient(&servers.url()).await, patient(&servers.url()).await, Calls::new());
     assert_eq!(one.scope(find(1, &runs)).await, Ok(1));
     let key = key_of(&one, 1).await;
