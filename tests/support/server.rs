@@ -1,4 +1,4 @@
-//! A real `redis-server`, owned by one test.
+//! A real `redis-server`, owned by one test; or a `valkey-server`, or another that speaks like them.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,7 +15,9 @@ use tempfile::TempDir;
 
 use crate::ports;
 
-const PROGRAM: &str = "redis-server";
+/// Names the program to start, if it is to be another one than this.
+const PROGRAM: &str = "TEST_SERVER";
+const REDIS: &str = "redis-server";
 /// In the place of an argument: a free port, another one at each attempt to start.
 pub(crate) const FREE: &str = "{free}";
 /// A sentinel's configuration, in its directory; other servers have none.
@@ -105,7 +107,8 @@ impl RedisServer {
         let dir = self.dir.path().to_owned();
         let (port, arguments) = (self.port, self.arguments.clone());
         let started = blocking(move || run(&dir, port, &arguments)).await;
-        self.process = Some(started.unwrap_or_else(|log| panic!("{PROGRAM} did not come back on port {port}:\n{log}")));
+        self.process =
+            Some(started.unwrap_or_else(|log| panic!("the server did not come back on port {port}:\n{log}")));
     }
 
     /// Freezes the server (SIGSTOP): connections stay open, and nothing is answered until [`RedisServer::resume`].
@@ -123,7 +126,7 @@ impl RedisServer {
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let client = Client::open(self.url()).expect("a loopback address is a valid url");
         let connected = client.get_multiplexed_async_connection_with_config(&config).await;
-        connected.unwrap_or_else(|error| panic!("cannot connect to the test's {PROGRAM}: {error}"))
+        connected.unwrap_or_else(|error| panic!("cannot connect to the test's server: {error}"))
     }
 
     /// Removes every key.
@@ -145,10 +148,10 @@ impl RedisServer {
             match run(dir.path(), port, &arguments) {
                 Ok(process) => return Self { port, arguments, dir, process: Some(process) },
                 Err(text) if text.contains("Address already in use") => log = text,
-                Err(text) => panic!("{PROGRAM} did not start:\n{text}"),
+                Err(text) => panic!("the server did not start:\n{text}"),
             }
         }
-        panic!("{PROGRAM} found no free port in {PORT_ATTEMPTS} attempts; its last log:\n{log}");
+        panic!("the server found no free port in {PORT_ATTEMPTS} attempts; its last log:\n{log}");
     }
 
     fn signal(&self, signal: Signal) {
@@ -216,7 +219,8 @@ fn run(dir: &Path, port: u16, arguments: &[String]) -> Result<Process, String> {
 fn spawn(dir: &Path, port: u16, socket: &Path, log: &Path, arguments: &[String]) -> Process {
     let log = File::create(log).expect("the server's own directory is writable");
     let errors = log.try_clone().expect("an open file can be shared");
-    let mut command = Command::new(PROGRAM);
+    let program = std::env::var(PROGRAM).unwrap_or_else(|_| REDIS.to_owned());
+    let mut command = Command::new(&program);
     if dir.join(SENTINEL).exists() {
         command.args([SENTINEL, "--sentinel"]);
     }
@@ -235,9 +239,9 @@ fn spawn(dir: &Path, port: u16, socket: &Path, log: &Path, arguments: &[String])
     match spawned {
         Ok(child) => Process(child),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            panic!("no {PROGRAM} on PATH: install {PROGRAM}, or run cargo xtask test")
+            panic!("no {program} on PATH: install it, or run cargo xtask test")
         }
-        Err(error) => panic!("cannot start {PROGRAM}: {error}"),
+        Err(error) => panic!("cannot start {program}: {error}"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::{HASTY, PATIENCE, SOON, CALM, ask, connections, facts, replicates, try_ask};
+use super::{CALM, HASTY, PATIENCE, SOON, ask, connections, facts, replicates, try_ask};
 use crate::server::FREE;
 use crate::{Authority, RedisServer, eventually};
 

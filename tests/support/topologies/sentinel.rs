@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::{HASTY, PATIENCE, SOON, CALM, ask, connections, replicates, try_ask};
+use super::{CALM, HASTY, PATIENCE, SOON, ask, connections, replicates, try_ask};
 use crate::{Authority, RedisServer, eventually};
 
 /// What the sentinels call the primary.
