@@ -10,10 +10,11 @@ use super::{ALONE, patient, share_again};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_refuses_all_slots_costs_no_call_an_error_and_a_shard_that_is_gone_concerns_its_own() {
     let _alone = ALONE.lock().await;
-    let mut cluster = RedisCluster::start().await;
+    let mut cluster = RedisCluster::start_calm().await;
     let others = [patient(&cluster.url()).await, patient(&cluster.url()).await];
     let (killed, there, elsewhere) = a_plain_primary(&cluster, &others[0]).await;
     let under = UnderLoad::start(&cluster.url()).await;
+    cluster.fail_over_soon().await;
     // What Redis does unless it is told otherwise: every slot is refused.
     cluster.demand_all_slots(true).await;
     for node in [killed + 3, killed] {

@@ -40,7 +40,7 @@ pub(super) async fn only_its_slots_notice(under: &UnderLoad, patient: &[Cache; 2
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_planned_failover_is_followed_without_an_error_of_a_caller() {
     let _alone = ALONE.lock().await;
-    let cluster = RedisCluster::start().await;
+    let cluster = RedisCluster::start_calm().await;
     let under = UnderLoad::start(&cluster.url()).await;
     let (deposed, there, _) = a_plain_primary(&cluster, &under.one).await;
     let replica = cluster.nodes()[deposed + 3].connection().await;
@@ -55,10 +55,11 @@ async fn a_planned_failover_is_followed_without_an_error_of_a_caller() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_primary_is_replaced_and_the_slots_of_the_others_do_not_notice() {
     let _alone = ALONE.lock().await;
-    let mut cluster = RedisCluster::start().await;
+    let mut cluster = RedisCluster::start_calm().await;
     let others = [patient(&cluster.url()).await, patient(&cluster.url()).await];
     let (killed, there, elsewhere) = a_plain_primary(&cluster, &others[0]).await;
     let under = UnderLoad::start(&cluster.url()).await;
+    cluster.fail_over_soon().await;
     cluster.node(killed).kill().await;
     // Nobody has taken over yet.
     only_its_slots_notice(&under, &others, &there[20..50], &elsewhere[20..50]).await;
@@ -71,10 +72,11 @@ async fn a_killed_primary_is_replaced_and_the_slots_of_the_others_do_not_notice(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_fell_silent_is_left_and_the_slots_of_the_others_do_not_notice() {
     let _alone = ALONE.lock().await;
-    let cluster = RedisCluster::start().await;
+    let cluster = RedisCluster::start_calm().await;
     let others = [patient(&cluster.url()).await, patient(&cluster.url()).await];
     let (frozen, there, elsewhere) = a_plain_primary(&cluster, &others[0]).await;
     let under = UnderLoad::start(&cluster.url()).await;
+    cluster.fail_over_soon().await;
     cluster.nodes()[frozen].pause();
     only_its_slots_notice(&under, &others, &there[20..21], &elsewhere[20..50]).await;
     let key = key_of(&under.one, there[0]).await;

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn removals_that_a_dead_primary_has_not_passed_on_are_redone() {
     let _alone = ALONE.lock().await;
-    let mut cluster = RedisCluster::start().await;
+    let mut cluster = RedisCluster::start_calm().await;
     let (one, two) = (patient(&cluster.url()).await, patient(&cluster.url()).await);
     let (killed, there, _) = a_plain_primary(&cluster, &one).await;
     let lost = there[0];
@@ -32,6 +32,7 @@ async fn removals_that_a_dead_primary_has_not_passed_on_are_redone() {
     redis::cmd("READONLY").exec_async(&mut replica.clone()).await.unwrap();
     assert!(replica.clone().exists::<_, bool>(&key).await.unwrap(), "its replica does not hear of it");
     drop(one);
+    cluster.fail_over_soon().await;
     cluster.node(killed).kill().await;
     cluster.is_taken_over(&key, killed, (killed + 1) % 3).await;
     let begun = Instant::now();

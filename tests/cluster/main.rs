@@ -8,6 +8,7 @@ mod permissions;
 mod scenario;
 mod sentinel;
 mod slots;
+mod tls;
 mod under_load;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,6 +27,9 @@ fn follow() -> Duration {
     Duration::from_secs(at_length(10, 2))
 }
 
+/// For a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 #[cached(prefix = "user", skip(runs))]
 async fn find(id: u64, runs: &Calls) -> Result<u64, String> {
     runs.hit();
@@ -34,12 +38,17 @@ async fn find(id: u64, runs: &Calls) -> Result<u64, String> {
 
 /// An instance that is patient with a machine that is busy with other tests.
 async fn patient(url: &str) -> Cache {
-    waiting(url, Duration::from_secs(10)).await
+    waiting(url, PATIENCE).await
 }
 
 /// An instance that waits so long for its Redis.
 async fn waiting(url: &str, deadline: Duration) -> Cache {
-    let redis = Redis::new(url).expect("the URL is well formed").connect_timeout(deadline);
+    over(Redis::new(url).expect("the URL is well formed"), deadline).await
+}
+
+/// An instance over `redis` that waits so long for it.
+async fn over(redis: Redis, deadline: Duration) -> Cache {
+    let redis = redis.connect_timeout(deadline);
     let builder = Cache::builder().namespace("shop").l2(redis).l2_deadline(deadline);
     builder.build().await.expect("nothing is wrong with this")
 }

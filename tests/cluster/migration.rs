@@ -24,7 +24,7 @@ async fn cluster(node: &MultiplexedConnection, arguments: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_that_moves_is_read_written_and_invalidated_all_the_way() {
     let _alone = ALONE.lock().await;
-    let servers = RedisCluster::start().await;
+    let servers = RedisCluster::start_calm().await;
     let (one, two, runs) = (patient(&servers.url()).await, patient(&servers.url()).await, Calls::new());
     assert_eq!(one.scope(find(1, &runs)).await, Ok(1));
     let key = key_of(&one, 1).await;
@@ -69,7 +69,7 @@ async fn a_slot_that_moves_is_read_written_and_invalidated_all_the_way() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_that_move_with_their_keys_cost_no_call_an_error() {
     let _alone = ALONE.lock().await;
-    let servers = RedisCluster::start().await;
+    let servers = RedisCluster::start_calm().await;
     let under = UnderLoad::start(&servers.url()).await;
     let (one, two) = (patient(&servers.url()).await, patient(&servers.url()).await);
     // What is most in use: a hot key, the stamps of the namespace, its log.
@@ -115,4 +115,39 @@ async fn move_slot(servers: &RedisCluster, key: &str, from: usize, mut meanwhile
     }
     meanwhile().await;
     moved
+}
+
+/// Nodes are asked for the slots side by side, and the first answer is taken: the others have not fallen silent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_answer_second_keep_their_connections() {
+    let _alone = ALONE.lock().await;
+    let servers = RedisCluster::start_calm().await;
+    let (cache, runs) = (patient(&servers.url()).await, Calls::new());
+    assert_eq!(cache.scope(find(1, &runs)).await, Ok(1));
+    let key = key_of(&cache, 1).await;
+    let callers = async || {
+        let mut callers = Vec::new();
+        for replica in &servers.nodes()[3..] {
+            callers.extend(callers_of(&mut replica.connection().await).await);
+        }
+        callers
+    };
+    let before = callers().await;
+    for _ in 0..6 {
+        let from = servers.primary_of(&key, 0).await;
+        move_slot(&servers, &key, from, async || {}).await;
+        // Sent on, it asks for the slots.
+        cache.clear_l1();
+        assert_eq!(cache.scope(find(1, &runs)).await, Ok(1));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let after = callers().await;
+    assert!(before.iter().all(|caller| after.contains(caller)), "{before:?} {after:?}");
+}
+
+/// The ids of the connections that asked for slots last.
+async fn callers_of(node: &mut MultiplexedConnection) -> Vec<String> {
+    let list: String = redis::cmd("CLIENT").arg("LIST").query_async(node).await.unwrap();
+    let callers = list.lines().filter(|line| line.contains("cmd=cluster|slots"));
+    callers.map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect()
 }

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_primary_is_found_and_a_planned_failover_is_followed() {
     let _alone = ALONE.lock().await;
-    let group = SentinelGroup::start().await;
+    let group = SentinelGroup::start_calm().await;
     scenario::plays(&patient(&group.url()).await, &patient(&group.url()).await).await;
     for server in group.servers() {
         allow(&mut server.connection().await).await;
@@ -36,8 +36,9 @@ async fn allow(server: &mut MultiplexedConnection) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_primary_is_replaced() {
     let _alone = ALONE.lock().await;
-    let mut group = SentinelGroup::start().await;
+    let mut group = SentinelGroup::start_calm().await;
     let under = UnderLoad::start(&group.url()).await;
+    group.fail_over_soon().await;
     group.server(0).kill().await;
     group.is_taken_over(0).await;
     let took = under.share_again(|n| 1_000_000 + n).await;
@@ -48,10 +49,11 @@ async fn a_killed_primary_is_replaced() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_was_frozen_is_left_and_stays_left_when_it_goes_on() {
     let _alone = ALONE.lock().await;
-    let group = SentinelGroup::start().await;
+    let group = SentinelGroup::start_calm().await;
     let under = UnderLoad::start(&group.url()).await;
     // Slow to give up, so that nothing but the place can keep what it stores from being there.
     let cautious = waiting(&group.url(), Duration::from_secs(2)).await;
+    group.fail_over_soon().await;
     group.servers()[0].pause();
     let primary = group.is_taken_over(0).await;
     let took = under.share_again(|n| 1_000_000 + n).await;
@@ -78,7 +80,7 @@ async fn a_primary_that_was_frozen_is_left_and_stays_left_when_it_goes_on() {
 async fn a_deposed_primary_that_still_answers_is_left_and_what_it_alone_knew_is_redone() {
     const LOST: u64 = 7;
     let _alone = ALONE.lock().await;
-    let group = SentinelGroup::start().await;
+    let group = SentinelGroup::start_calm().await;
     let under = UnderLoad::start(&group.url()).await;
     let (one, two) = (patient(&group.url()).await, patient(&group.url()).await);
     assert!(shares(&one, &two, LOST).await);

@@ -18,7 +18,7 @@ const BODY: Duration = Duration::from_millis(5);
 /// What a call may take beyond its body: the deadline of L2, and what comes with it.
 const BEYOND: Duration = Duration::from_millis(150);
 /// On a machine that is busy with other tests a call may wait for its turn.
-const BUSY: u32 = 20;
+const BUSY: u32 = 40;
 /// Keys that are always asked for, and change all the time.
 const HOT: u32 = 20;
 const BETWEEN_CHANGES: Duration = Duration::from_millis(20);
@@ -100,7 +100,6 @@ impl UnderLoad {
     /// The fault is over, and L2 shared again after `took`: nobody saw an error, or a value that is wrong or older than promised, or waited
     /// longer than that.
     pub(super) async fn holds(self, row: Row, took: Duration, also: &str) {
-        assert!(took < follow(), "{took:?}");
         let cut_off = Record::CutOff { begin: self.fault, end: nanos() + REDONE };
         (0..WRITER).for_each(|instance| self.database.note(instance, cut_off));
         sleep(Duration::from_millis(at_length(500, 7_000))).await;
@@ -111,9 +110,10 @@ impl UnderLoad {
         let records = std::mem::take(&mut *self.database.records.lock().expect("nobody panics while noting"));
         let verdict = judged(&records);
         assert_eq!(verdict.violated(), 0, "{verdict}");
+        measured(row, described(&carried, took, &verdict) + also);
         let within = BODY + BEYOND * if is_at_length() { 1 } else { BUSY };
         assert!(carried.p99() < within, "{:?}", carried.p99());
-        measured(row, described(&carried, took, &verdict) + also);
+        assert!(took < follow(), "{took:?}");
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod faults;
 pub mod history;
 
+mod authority;
 mod helpers;
 mod load;
 mod ports;
@@ -14,6 +15,7 @@ mod proxy;
 mod server;
 mod topologies;
 
+pub use authority::Authority;
 pub use helpers::{Calls, eventually, memory, spawn, unique_namespace};
 pub use load::{Carried, Load};
 pub use proxy::{Mode, Proxy, Which};
