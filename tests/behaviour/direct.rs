@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tiercache::{ErrorKind, Key, Policy};
 use tiercache_tests::Calls;
+use tokio::time::advance;
 
 use super::{User, in_memory, two_instances};
 
@@ -116,4 +117,24 @@ async fn prefixes_made_at_run_time_take_no_room_without_bound_and_work_all_the_s
     one.invalidate(&key(MANY - 2)).await.unwrap();
     assert_eq!(one.get::<u64>(&key(MANY - 2)).await, None);
     assert_eq!(one.get::<u64>(&key(0)).await, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_can_say_how_long_its_value_lives() {
+    let (cache, runs) = (in_memory().await, Calls::new());
+    let (key, policy) = (Key::new("token", &1).unwrap(), Policy::new().ttl(Duration::from_secs(60)));
+    let token = async |ttl| {
+        let load = || async {
+            runs.hit();
+            Ok::<_, String>(("token".to_owned(), Duration::from_secs(ttl)))
+        };
+        assert_eq!(cache.get_or_load_with_ttl(&key, &policy, load).await.unwrap(), "token");
+        runs.get()
+    };
+    assert_eq!(token(0).await, 1);
+    assert_eq!(token(3_600).await, 2, "it was not kept");
+    advance(Duration::from_secs(3_599)).await;
+    assert_eq!(token(0).await, 2);
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(token(0).await, 3);
 }

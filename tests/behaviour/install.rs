@@ -1,12 +1,28 @@
 //! The installed cache is the process's.
 
-use tiercache::{Cache, CallExt, ErrorKind, Source, cached};
+use tiercache::{Cache, CallExt, ErrorKind, Source, TimedOut, cached};
 
 use super::in_memory;
+use super::running::block_on;
 
 #[cached]
 async fn plain(id: u64) -> u64 {
     id
+}
+
+#[derive(Debug, PartialEq)]
+struct Late;
+
+impl From<TimedOut> for Late {
+    fn from(_: TimedOut) -> Self {
+        Self
+    }
+}
+
+#[cached(timeout = "20ms")]
+async fn hangs(id: u64) -> Result<u64, Late> {
+    let _ = id;
+    std::future::pending().await
 }
 
 /// One test, as it is about what happens once in a process.
@@ -18,6 +34,9 @@ async fn a_function_runs_uncached_until_a_cache_is_installed_once() {
     assert_eq!(plain_entry(1).invalidate().await.unwrap_err().kind(), ErrorKind::NotInstalled);
     assert_eq!(plain_entry(1).begin_write().await.unwrap_err().kind(), ErrorKind::NotInstalled);
     assert_eq!(plain_entry(1).peek().await, None);
+    // Its time is limited all the same, by the clock of the process where there is no runtime.
+    assert_eq!(hangs(1).await, Err(Late));
+    assert_eq!(std::thread::spawn(|| block_on(hangs(1))).join().unwrap(), Err(Late));
 
     let cache = in_memory().await;
     cache.install().unwrap();

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tiercache::{Cache, cached};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use tiercache_tests::Calls;
 
@@ -79,4 +81,16 @@ async fn a_batch_takes_the_place_of_one_body() {
     gate.add_permits(2);
     assert_eq!(single.await, 9);
     assert_eq!((batch.await.len(), runs.get()), (3, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_that_wait_for_tasks_that_wait_for_their_place_end_all_the_same() {
+    #[cached(skip(cache))]
+    async fn apart(id: u64, cache: Cache) -> u64 {
+        tiercache_tests::spawn(&cache, inner(id)).await.expect("the task ends")
+    }
+    let cache = Cache::builder().max_loads(1).wait_limit(Duration::from_secs(5)).build().await.unwrap();
+    let begun = Instant::now();
+    assert_eq!(cache.scope(apart(1, cache.clone())).await, 1);
+    assert_eq!(begun.elapsed(), Duration::from_secs(5));
 }

@@ -16,6 +16,7 @@ mod loads;
 mod many;
 mod named;
 mod policy;
+mod put_off;
 mod queued;
 mod races;
 mod running;
@@ -24,8 +25,10 @@ mod stale_with;
 mod statistics;
 mod tags;
 mod tiers;
+mod timeouts;
 mod updaters;
 mod values;
+mod waits;
 mod warm;
 mod writers;
 

@@ -171,7 +171,7 @@ fn without_a_runtime_bodies_run_on_the_caches_thread() {
 }
 
 /// Polls without any runtime.
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -7,6 +7,7 @@ mod crash;
 mod evictions;
 mod flood;
 mod pending;
+mod permissions;
 mod redis_down;
 mod refusals;
 mod restarts;

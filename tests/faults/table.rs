@@ -44,6 +44,7 @@ rows! {
     BUSY: "an endless script", "silence, then BUSY", "0 errors; recovers ≤ 2 s";
     READ_ONLY: "became a replica", "READONLY", "0 errors; recovers ≤ 2 s";
     REFUSED: "wrong password", "WRONGPASS", "calls answer; health says so; ≤ 10 attempts in 10 s";
+    FORBIDDEN: "no permission for one command", "NOPERM", "the rest goes on; health names it; ≤ 10 attempts in 10 s";
     FLUSHED: "FLUSHALL under load", "absent keys", "nothing invalidated comes back";
     EVICTED: "eviction of any key of ours under load", "absent keys", "nothing invalidated comes back";
     BUS_KILLED: "bus connection killed", "resets", "staleness < 2 s";

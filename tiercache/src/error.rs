@@ -21,8 +21,10 @@ pub enum ErrorKind {
     OutOfMemory,
     /// An invalidation has not reached L2: this process has forgotten the value, and tells L2 as soon as it answers.
     Pending,
-    /// L2 refuses us: wrong password, missing permission, TLS mismatch.
+    /// L2 refuses us: wrong password, TLS mismatch.
     Refused,
+    /// L2 serves us, but does not permit this operation: the text names the command. It is used for the rest.
+    Forbidden,
     /// L2 holds something of another type at the key.
     WrongType,
     /// Any other answer of L2 that is an error.

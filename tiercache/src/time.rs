@@ -4,6 +4,7 @@
 //! `CLOCK_BOOTTIME` and on macOS `CLOCK_MONOTONIC` (which counts sleep there); elsewhere the standard library's clock.
 //! Under feature `test-util` it is tokio's, so that `tokio::time::{pause, advance}` move expiry.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A point of the clock, in nanoseconds since an arbitrary origin of this process.
@@ -29,6 +30,27 @@ impl Moment {
     /// The time from `earlier` until this moment; zero if it is the earlier one.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A moment that is moved while others look at it.
+#[derive(Debug)]
+pub(crate) struct Movable(AtomicU64);
+
+impl From<Moment> for Movable {
+    fn from(moment: Moment) -> Self {
+        Self(AtomicU64::new(moment.0))
+    }
+}
+
+impl Movable {
+    #[inline]
+    pub(crate) fn get(&self) -> Moment {
+        Moment(self.0.load(Relaxed))
+    }
+
+    pub(crate) fn put(&self, moment: Moment) {
+        self.0.store(moment.0, Relaxed);
     }
 }
 

@@ -152,6 +152,10 @@ impl CacheBuilder {
     }
 
     /// How long an operation of L2 may take before the call goes on without it (100 ms).
+    ///
+    /// A call makes several: it reads, asks for the right to load, and stores. For all of them together its caller waits one and a half times
+    /// as long at most; then the body runs without L2, or what it gave is stored without its caller. A batch waits once for all its elements.
+    /// Waiting for another instance's load does not count, and what is invalidated or committed is always waited for.
     pub fn l2_deadline(mut self, deadline: Duration) -> Self {
         self.l2_deadline = Some(deadline);
         self
@@ -207,7 +211,7 @@ impl CacheBuilder {
         let wait_limit = positive("wait_limit", self.wait_limit.unwrap_or(DEFAULT_WAIT_LIMIT))?;
         let max_staleness = positive("max_staleness", self.max_staleness.unwrap_or(DEFAULT_MAX_STALENESS))?;
         let max_value_bytes = room(self.max_value_bytes.unwrap_or(DEFAULT_MAX_VALUE_BYTES))?;
-        let (limits, loads) = (self.limits.of_l2(deadline)?, self.limits.loads()?);
+        let (limits, loads) = (self.limits.of_l2(deadline)?, self.limits.loads(wait_limit)?);
         let store = self.l2.map(|l2| l2.store).transpose()?;
         let io = Arc::new(Io::start()?);
         let l2 = store.map(|store| Guard::new(Arc::clone(&io), store, limits));

@@ -57,6 +57,7 @@ impl Writing {
     ///
     /// Cancel safe: nothing has been written.
     pub(crate) async fn begin(request: Request) -> Self {
+        let request = request.paced();
         let begun = request.begin();
         let token = token(&request).await;
         Self { request, begun, token, is_open: true }

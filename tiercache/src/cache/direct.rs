@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::error::{Result, TimedOut};
 use crate::key::{Key, SiteDigest};
@@ -74,7 +75,47 @@ impl Cache {
         T: Cacheable,
         F: Future<Output = Result<T, E>>,
     {
-        self.answer::<ResultOf<T, E>, F>(key, policy, load).await
+        self.answer::<ResultOf<T, E>, F>(key, policy, load, |_| Keep::Usual).await
+    }
+
+    /// Like [`Cache::get_or_load`], for a load that says how long its value lives, as `ttl_from` of [`cached`](macro@crate::cached) does:
+    /// that goes before the policy's `ttl`. A value that lives for no time is not kept.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a dropped load is taken over by a caller that waits for it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> tiercache::Result<()> {
+    /// # use std::time::Duration;
+    /// # use tiercache::{Cache, Key, Policy};
+    /// # let cache = Cache::builder().build().await?;
+    /// let key = Key::new("token", "shop")?;
+    /// let expired = || async { Ok::<_, std::io::Error>(("a1b2".to_owned(), Duration::ZERO)) };
+    /// assert_eq!(cache.get_or_load_with_ttl(&key, &Policy::new(), expired).await.unwrap(), "a1b2");
+    /// assert_eq!(cache.get::<String>(&key).await, None);
+    /// # Ok(()) }
+    /// ```
+    pub async fn get_or_load_with_ttl<T, E, F>(
+        &self,
+        key: &Key,
+        policy: &Policy,
+        load: impl FnOnce() -> F,
+    ) -> Result<T, E>
+    where
+        T: Cacheable,
+        F: Future<Output = Result<(T, Duration), E>>,
+    {
+        // Set by the body, and read for its own value only.
+        let ttl = OnceLock::new();
+        let body = || async {
+            let (value, said) = load().await?;
+            // Run once.
+            let _ = ttl.set(said);
+            Ok(value)
+        };
+        let keep = |_: &T| ttl.get().map_or(Keep::Usual, |said| Keep::For(*said));
+        self.answer::<ResultOf<T, E>, _>(key, policy, body, keep).await
     }
 
     /// Like [`Cache::get_or_load`], for a load that can outlive its caller. So the policy may have a `stale_while_revalidate`, a
@@ -125,7 +166,7 @@ impl Cache {
             None => None,
         };
         let body: Owned<Result<T, E>> = match request.terms.timeout {
-            Some(limit) => Box::pin(within(self.clone(), limit, || Err(TimedOut.into()), load())),
+            Some(limit) => Box::pin(within(Some(self.clone()), limit, || Err(TimedOut.into()), load())),
             None => Box::pin(load()),
         };
         load_owned::<ResultOf<T, E>, _>(request, body, |_| Keep::Usual, given).await
@@ -141,10 +182,16 @@ impl Cache {
         T: Cacheable,
         F: Future<Output = T>,
     {
-        self.answer::<Plain<T>, F>(key, policy, load).await
+        self.answer::<Plain<T>, F>(key, policy, load, |_| Keep::Usual).await
     }
 
-    async fn answer<S, F>(&self, key: &Key, policy: &Policy, body: impl FnOnce() -> F) -> S::Output
+    async fn answer<S, F>(
+        &self,
+        key: &Key,
+        policy: &Policy,
+        body: impl FnOnce() -> F,
+        keep: impl Fn(&S::Value) -> Keep,
+    ) -> S::Output
     where
         S: Shape,
         F: Future<Output = S::Output>,
@@ -156,7 +203,7 @@ impl Cache {
             request.region.counters.count(Event::L1Hit);
             return output;
         }
-        load::<S, F>(request, pin!(body()), |_| Keep::Usual).await
+        load::<S, F>(request, pin!(body()), keep).await
     }
 
     /// The keys in L2 of the prefixes that a pattern covers (see [`Cache::invalidate_pattern`]), as they are found: a key may come

@@ -139,6 +139,7 @@ impl Patience {
         self.meet(holder);
         let Some(guard) = request.l2().filter(|_| now() < self.until) else { return false };
         guard.pause(Duration::from_millis(fastrand::u64(10..=50))).await;
+        request.waited();
         true
     }
 

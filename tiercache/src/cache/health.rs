@@ -24,6 +24,8 @@ pub struct Health {
     pub notices: Vec<String>,
     /// Invalidations that L2 has not been told of yet, keys and groups.
     pub pending_invalidations: usize,
+    /// Whether they wait because L2 could not be told. If not, they are queued, and on their way.
+    pub invalidations_overdue: bool,
     /// Loads under way now.
     pub loads_in_flight: usize,
 }
@@ -68,7 +70,7 @@ pub enum L2Health {
         /// Why.
         error: String,
     },
-    /// It refuses us: wrong password, missing permission. This needs a person.
+    /// It refuses us (wrong password), or one kind of operation (missing permission): then the others go on. This needs a person.
     Misconfigured {
         /// What and where it is.
         store: String,
@@ -80,13 +82,13 @@ pub enum L2Health {
 }
 
 impl Health {
-    /// Whether everything is as configured.
+    /// Whether everything is as configured, and L2 knows of all that it could be told.
     pub fn is_good(&self) -> bool {
         let deaf = matches!(self.bus, BusHealth::Deaf { .. });
         matches!(self.l2, L2Health::None | L2Health::Up { .. })
             && !deaf
             && self.notices.is_empty()
-            && self.pending_invalidations == 0
+            && !self.invalidations_overdue
     }
 }
 
@@ -105,6 +107,7 @@ impl Cache {
             bus: self.inner.ear.health(),
             notices,
             pending_invalidations: self.inner.pending.len(),
+            invalidations_overdue: self.inner.pending.is_overdue(),
             loads_in_flight: self.flights().len(),
         }
     }
@@ -131,10 +134,10 @@ impl Cache {
             Phase::HalfOpen(cause) => return L2Health::HalfOpen { store, error: cause.text },
             Phase::Closed => {}
         }
-        match guard.ping().await {
+        match guard.ping().await.and_then(|()| guard.permitted()) {
             Ok(()) if guard.is_full() => L2Health::Full { store },
             Ok(()) => L2Health::Up { store, took: started.elapsed() },
-            Err(error) if error.kind() == ErrorKind::Refused => {
+            Err(error) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::Forbidden) => {
                 L2Health::Misconfigured { store, error: error.to_string() }
             }
             Err(error) => L2Health::Down { store, error: error.to_string() },

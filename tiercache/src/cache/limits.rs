@@ -1,5 +1,6 @@
 //! How far L2 and bodies are trusted: failures, retries, loads at once.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -10,10 +11,18 @@ use crate::guard;
 use super::Cache;
 use super::builder::CacheBuilder;
 use super::freshness::is_inside;
+use super::timeout::{First, first};
 
 const DEFAULT_RETRIES: u32 = 1;
 const DEFAULT_BREAKER_FAILURES: u32 = 5;
 const DEFAULT_BREAKER_MAX: Duration = Duration::from_secs(30);
+
+/// The places of loads that may run at once.
+pub(super) struct Places {
+    free: Semaphore,
+    /// How long a load waits for one.
+    patience: Duration,
+}
 
 /// What was set; the rest has defaults.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,7 +57,8 @@ impl CacheBuilder {
     /// How many bodies run at once (any number). Further loads wait for their turn; callers of one key wait together.
     ///
     /// A body that runs inside another one's does not count: it would wait for what waits for it. One that it starts in a task
-    /// of its own counts, so a body should not wait for such tasks.
+    /// of its own counts, so a body should not wait for such tasks: they may wait for its place. A load that has waited for its turn for
+    /// [`wait_limit`](Self::wait_limit) runs all the same, so that ends.
     pub fn max_loads(mut self, loads: usize) -> Self {
         self.limits.max_loads = Some(loads);
         self
@@ -78,21 +88,30 @@ impl Limits {
     /// # Errors
     ///
     /// `ErrorKind::Config` if there is none.
-    pub(super) fn loads(&self) -> Result<Option<Semaphore>> {
+    pub(super) fn loads(&self, patience: Duration) -> Result<Option<Places>> {
         match self.max_loads {
             Some(0) => Err(Error::config("a max_loads of 0 lets no body run: give it some, or leave it out")),
-            loads => Ok(loads.map(|loads| Semaphore::new(loads.min(Semaphore::MAX_PERMITS)))),
+            loads => {
+                Ok(loads.map(|loads| Places { free: Semaphore::new(loads.min(Semaphore::MAX_PERMITS)), patience }))
+            }
         }
     }
 }
 
 impl Cache {
-    /// A place among the loads that may run at once, held until it is dropped; none where they are not counted.
+    /// A place among the loads that may run at once, held until it is dropped; none where they are not counted, and for who has waited too
+    /// long: what it waits for may wait for it.
     ///
     /// Cancel safe: who goes away leaves the queue.
     pub(super) async fn place_of_load(&self) -> Option<SemaphorePermit<'_>> {
-        let loads = self.inner.loads.as_ref().filter(|_| !is_inside())?;
-        // Never closed.
-        loads.acquire().await.ok()
+        let Places { free, patience } = self.inner.loads.as_ref().filter(|_| !is_inside())?;
+        if let Ok(place) = free.try_acquire() {
+            return Some(place);
+        }
+        match first(pin!(free.acquire()), pin!(self.sleep(*patience))).await {
+            // Never closed.
+            First::One(place) => place.ok(),
+            First::Other(()) => None,
+        }
     }
 }

@@ -57,7 +57,7 @@ pub(crate) use set::set;
 pub(crate) use stale::Glance;
 pub(crate) use timeout::within;
 
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::RwLock;
 
 use crate::codec::{Codec, Reject};
 use crate::coherence::bus::Ear;
@@ -75,6 +75,7 @@ use crate::stats::{Stats, Tally};
 use answer::Shared;
 use freshness::Judge;
 use invalidate::Removal;
+use limits::Places;
 use region::Regions;
 
 /// A tiered cache. Cheap to clone: all clones are the same cache.
@@ -123,7 +124,7 @@ struct Inner {
     /// Shared by the invalidations that L2 is being told of.
     telling: RwLock<()>,
     /// A place for each body that may run at once.
-    loads: Option<Semaphore>,
+    loads: Option<Places>,
     max_value_bytes: usize,
     unknown_news: AtomicU64,
     rejects: Vec<AtomicU64>,

@@ -143,6 +143,11 @@ impl Policy {
         self
     }
 
+    /// How long a load may take, if anything is said.
+    pub(crate) fn body_timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// The named cache asked for.
     pub(crate) fn cache_name(&self) -> Option<&'static str> {
         self.cache

@@ -109,6 +109,7 @@ where
     S: Shape,
     F: Future<Output = S::Output>,
 {
+    let request = request.paced();
     let ending = Ending::of(&request);
     hot::loading::<S::Value>(&request);
     let answer = match request.mode {

@@ -70,30 +70,48 @@ impl Inner {
     /// Asks L2 whether it answers again. What is pending is told first of all: nothing else may read there what is invalid.
     async fn probe(&self, guard: &Guard) {
         let answer = match guard.probe().await {
-            Ok(()) => self.tell_pending(&guard.probing()).await,
+            // What it does not permit us to tell it stays pending, and is not read there; that takes away nothing else.
+            Ok(()) => match self.tell_pending(&guard.probing()).await {
+                Err(error) if error.kind() == ErrorKind::Forbidden => Ok(()),
+                told => told,
+            },
             failed => failed,
         };
         guard.probed(&answer);
     }
 
     /// Tells L2 all that is pending now. What comes meanwhile is for the next time, so that it ends.
+    ///
+    /// One that is not permitted keeps none of the others back.
     async fn tell_pending(&self, guard: &Guard) -> Result<()> {
+        let told = self.tell_each(guard).await;
+        self.pending.note(&told);
+        told
+    }
+
+    async fn tell_each(&self, guard: &Guard) -> Result<()> {
+        let mut all = Ok(());
         for owed in self.pending.batches(AT_ONCE) {
             let removal = match &owed {
                 Owed::Keys(keys) => Removal::Keys(keys.iter().map(|(key, _)| key.clone()).collect()),
                 Owed::Group(group, _) => group.clone(),
             };
-            self.remove(guard, &removal).await?;
-            self.pending.told(&owed);
+            match self.remove(guard, &removal).await {
+                Ok(()) => self.pending.told(&owed),
+                Err(error) if error.kind() == ErrorKind::Forbidden => all = Err(error),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(())
+        all
     }
 
     /// Keeps in mind what L2 could not be told of, for the `reason` given. MUST be called before this process forgets: what is loaded from
     /// then on is not to believe L2.
     pub(super) fn owe(&self, guard: &Guard, removal: &Removal, reason: Error) -> Error {
         self.tell_later(guard, removal);
-        still_owed(reason)
+        let owed = still_owed(reason);
+        self.pending.note::<(), _>(&Err(&owed));
+        owed
     }
 
     /// Keeps in mind what L2 is to be told of. MUST be called before this process forgets, as [`Inner::owe`].

@@ -47,7 +47,7 @@ where
     S::Output: Send + 'static,
     K: Fn(&S::Value) -> Keep + Send + Sync + 'static,
 {
-    let request = Request { owned: true, ..request };
+    let request = Request { owned: true, ..request }.paced();
     let ending = Ending::of(&request);
     let given = given.and_then(|(entry, source)| Answer::from_entry::<S>(&entry, source));
     let answer = match (request.mode, given) {
@@ -122,15 +122,18 @@ where
     answer
 }
 
-/// Runs `body` in a task, unless somebody loads the key already.
+/// Runs `body` in a task, unless somebody loads the key already, or has lately tried in vain.
 fn behind<S, K>(request: &Request, body: Owned<S::Output>, keep: Arc<K>)
 where
     S: Shape + 'static,
     S::Output: Send + 'static,
     K: Fn(&S::Value) -> Keep + Send + Sync + 'static,
 {
+    if !request.is_due() {
+        return;
+    }
     let Role::Lead(lead) = request.join() else { return };
-    let request = request.silent();
+    let request = request.silent().unpaced();
     drop(spawn(&request.cache.clone(), async move {
         // Nothing came of it: whoever waits takes over.
         if let Some(shared) = lead.drive(pin!(renew::<S, K>(&request, body, keep))).await {
@@ -163,9 +166,22 @@ where
         Asked::Again(_) => return None,
         Asked::Refused => None,
     };
+    let _tried = Tried(kept);
     let hand = Hand { begun, fill, stale: request.leftover() };
     let (_, shared) = run::<S, _>(request, hand, Pin::new(&mut body), move |value: &S::Value| keep(value)).await;
     Some(shared)
+}
+
+/// A refresh that runs. However it ends, by an error, a panic or with its runtime: what it was to replace, and is still there, is not
+/// refreshed again at once.
+struct Tried(Option<Arc<AnyEntry>>);
+
+impl Drop for Tried {
+    fn drop(&mut self) {
+        if let Some(entry) = &self.0 {
+            entry.deadlines().put_off(Moment::now());
+        }
+    }
 }
 
 /// How long a caller waits for a load before it takes a stale value.
@@ -197,6 +213,12 @@ impl<'a> Patience<'a> {
 }
 
 impl Request {
+    /// Whether what memory has of it may be refreshed now.
+    fn is_due(&self) -> bool {
+        let kept = self.region.named.l1.get(&self.digest);
+        kept.is_none_or(|entry| entry.deadlines().due() <= Moment::now())
+    }
+
     /// The same for a task, which tells nobody how it was answered.
     fn silent(&self) -> Self {
         Self { report: None, ..self.clone() }

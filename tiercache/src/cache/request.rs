@@ -44,6 +44,8 @@ pub(crate) struct Request {
     pub(crate) report: Option<Report>,
     /// Whether its body can be run behind.
     pub(crate) owned: bool,
+    /// L2 for a caller who waits for it only so long.
+    pub(crate) paced: Option<Guard>,
 }
 
 impl Request {
@@ -58,6 +60,7 @@ impl Request {
             mode: Mode::Usual,
             report: None,
             owned: false,
+            paced: None,
         }
     }
 
@@ -97,7 +100,39 @@ impl Request {
 
     /// L2, if the value may be in it: not where values do not come back from their codec.
     pub(super) fn l2(&self) -> Option<&Guard> {
-        self.cache.l2().filter(|_| self.region.round_trips() != Some(false))
+        let l2 = self.cache.l2().filter(|_| self.region.round_trips() != Some(false))?;
+        Some(self.paced.as_ref().unwrap_or(l2))
+    }
+
+    /// The same for a caller who waits for it: what it waits for L2 is bounded, all its operations together.
+    pub(super) fn paced(self) -> Self {
+        Self { paced: self.cache.l2().map(Guard::paced), ..self }
+    }
+
+    /// The same for the elements of a batch, which wait together.
+    pub(crate) fn paced_together(requests: Vec<Self>) -> Vec<Self> {
+        let Some(paced) = requests.first().map(|first| first.clone().paced()) else { return requests };
+        let of_one = |request: Self| {
+            // Another cache's, which hardly ever happens, waits for itself.
+            if request.cache.is(&paced.cache) {
+                Self { paced: paced.paced.clone(), ..request }
+            } else {
+                request.paced()
+            }
+        };
+        requests.into_iter().map(of_one).collect()
+    }
+
+    /// The same for nobody who waits.
+    pub(super) fn unpaced(self) -> Self {
+        Self { paced: None, ..self }
+    }
+
+    /// The caller has waited for another one's load: what it may wait for L2 begins anew.
+    pub(super) fn waited(&self) {
+        if let Some(l2) = &self.paced {
+            l2.renew_budget();
+        }
     }
 
     /// Whether L2 is left out of this request: it has failed, or has not been told that what it holds of the value is invalid.

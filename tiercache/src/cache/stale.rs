@@ -47,7 +47,7 @@ impl Cache {
         if entry.deadlines().rests_on_stale {
             note_stale();
         }
-        if now < entry.deadlines().due || !is_due(&entry, &terms(), now) {
+        if now < entry.deadlines().due() || !is_due(&entry, &terms(), now) {
             return Some(Glance::Fresh(entry));
         }
         Some(Glance::Due(entry, Source::L1))

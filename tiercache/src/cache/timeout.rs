@@ -1,16 +1,19 @@
 //! How long a caller waits for a body.
 //!
-//! Timers run on the cache's own thread, as the user's runtime may have none. Under feature `test-util` they are those of the runtime
+//! Timers run on the cache's own thread, as the user's runtime may have none; where no cache is installed, on one of the process, made when
+//! it is first needed. Under feature `test-util` they are those of the runtime
 //! around, so that tests can pause them.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use super::Cache;
+use crate::guard::Io;
 
 /// What came first.
 pub(super) enum First<A, B> {
@@ -33,8 +36,14 @@ pub(super) async fn first<A: Future, B: Future>(
 }
 
 /// Runs `body` for no longer than `limit`: then it is dropped, or at least not polled again, and `late` says what comes of it.
-pub(crate) async fn within<F: Future>(cache: Cache, limit: Duration, late: fn() -> F::Output, body: F) -> F::Output {
-    match first(pin!(body), pin!(cache.sleep(limit))).await {
+pub(crate) async fn within<F: Future>(
+    cache: Option<Cache>,
+    limit: Duration,
+    late: fn() -> F::Output,
+    body: F,
+) -> F::Output {
+    let io = cache.as_ref().map(|cache| Arc::clone(&cache.inner.io));
+    match first(pin!(body), pin!(sleep(io, limit))).await {
         First::One(output) => output,
         First::Other(()) => late(),
     }
@@ -52,15 +61,25 @@ impl<T> Drop for Bound<T> {
 impl Cache {
     /// Waits for `time`.
     pub(super) fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let io = std::sync::Arc::clone(&self.inner.io);
-        async move {
-            #[cfg(feature = "test-util")]
-            if tokio::runtime::Handle::try_current().is_ok() {
-                return tokio::time::sleep(time).await;
-            }
-            let mut timer = Bound(io.spawn(async move { tokio::time::sleep(time).await }));
-            // The thread ends with the cache; then there is nobody to be in time for.
-            let _ = (&mut timer.0).await;
-        }
+        sleep(Some(Arc::clone(&self.inner.io)), time)
     }
+}
+
+/// Waits for `time`, by the clock of this thread or of the process's.
+async fn sleep(io: Option<Arc<Io>>, time: Duration) {
+    #[cfg(feature = "test-util")]
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return tokio::time::sleep(time).await;
+    }
+    // A system that gives no thread gives no limit.
+    let Some(io) = io.or_else(common) else { return std::future::pending().await };
+    let mut timer = Bound(io.spawn(async move { tokio::time::sleep(time).await }));
+    // The thread ends with the cache; then there is nobody to be in time for.
+    let _ = (&mut timer.0).await;
+}
+
+/// The thread of timers of calls without a cache.
+fn common() -> Option<Arc<Io>> {
+    static COMMON: OnceLock<Option<Arc<Io>>> = OnceLock::new();
+    COMMON.get_or_init(|| Io::start().ok().map(Arc::new)).clone()
 }

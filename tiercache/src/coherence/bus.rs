@@ -109,7 +109,9 @@ impl Bus {
             gap.notify_one();
             pause = match &ended {
                 Ok(()) => FIRST_PAUSE,
-                Err(error) if error.kind() == ErrorKind::Refused => (pause * 2).min(LONGEST_OF_REFUSED),
+                Err(error) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::Forbidden) => {
+                    (pause * 2).min(LONGEST_OF_REFUSED)
+                }
                 Err(_) => (pause * 2).min(LONGEST_PAUSE),
             };
             self.ear.lose(ended.err().map_or_else(|| "the connection was lost".to_owned(), |error| error.to_string()));

@@ -55,7 +55,7 @@ impl Lease {
         let answer = move |found: Option<Vec<u8>>| found.map_or_else(|| Claim::Ours(held()), Claim::Taken);
         let claimed = guard.claim(Arc::clone(key), Arc::clone(&marker), LEASE_TTL, answer).await;
         if claimed.is_err() {
-            give_back(guard.clone(), Arc::clone(key), marker);
+            give_back(guard, Arc::clone(key), marker);
         }
         claimed
     }
@@ -83,7 +83,14 @@ impl Lease {
     }
 
     /// Stores `bytes`, which carry `tags`, for `life`, if the right has not been lost. Says whether it was stored.
-    pub(crate) async fn fill(mut self, bytes: Vec<u8>, life: Duration, tags: Arc<[String]>) -> Result<bool> {
+    ///
+    /// It goes on if L2 takes longer than the caller waits for it.
+    pub(crate) async fn fill(self, bytes: Vec<u8>, life: Duration, tags: Arc<[String]>) -> Result<bool> {
+        let guard = self.guard.clone();
+        guard.carry_on(Box::pin(self.store(bytes, life, tags))).await
+    }
+
+    async fn store(mut self, bytes: Vec<u8>, life: Duration, tags: Arc<[String]>) -> Result<bool> {
         let stored = self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life, tags).await;
         if stored.is_ok() {
             self.held = false;
@@ -114,12 +121,14 @@ impl Drop for Lease {
             renewal.abort();
         }
         if self.held {
-            give_back(self.guard.clone(), Arc::clone(&self.key), Arc::clone(&self.expected));
+            give_back(&self.guard, Arc::clone(&self.key), Arc::clone(&self.expected));
         }
     }
 }
 
-fn give_back(guard: Guard, key: Arc<str>, expected: Arc<[u8]>) {
+fn give_back(guard: &Guard, key: Arc<str>, expected: Arc<[u8]>) {
+    // Nobody waits for that.
+    let guard = guard.unpaced();
     guard.clone().spawn(async move {
         // If it cannot be given back, it lapses.
         let _ = guard.release(key, expected).await;

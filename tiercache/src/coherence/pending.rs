@@ -20,6 +20,8 @@ const MOST_GROUPS: usize = 256;
 pub(crate) struct Pending<G> {
     /// Whether there is anything: what every read looks at.
     any: AtomicBool,
+    /// Whether L2 could not be told when it last was to be.
+    overdue: AtomicBool,
     queue: Mutex<Queue<G>>,
 }
 
@@ -40,13 +42,23 @@ pub(crate) enum Owed<G> {
 impl<G: Clone + Ord> Pending<G> {
     pub(crate) fn new() -> Self {
         let queue = Queue { keys: BTreeMap::new(), groups: BTreeMap::new(), serial: 0 };
-        Self { any: AtomicBool::new(false), queue: Mutex::new(queue) }
+        Self { any: AtomicBool::new(false), overdue: AtomicBool::new(false), queue: Mutex::new(queue) }
     }
 
     /// Whether there is anything.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         !self.any.load(Relaxed)
+    }
+
+    /// Whether there is anything that L2 could not be told of; else it is on its way.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.overdue.load(Relaxed) && !self.is_empty()
+    }
+
+    /// Notes whether L2 could be told.
+    pub(crate) fn note<T, E>(&self, told: &Result<T, E>) {
+        self.overdue.store(told.is_err(), Relaxed);
     }
 
     pub(crate) fn len(&self) -> usize {

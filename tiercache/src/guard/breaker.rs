@@ -16,7 +16,7 @@ use crate::time::now;
 /// What an answer says of the server itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// It answered: also that it holds something of another type, or takes no more values.
+    /// It answered: also that it holds something of another type, takes no more values, or does not permit just that.
     Serves,
     /// It could not be reached, was too slow, or cannot serve now.
     Fails,
@@ -30,7 +30,7 @@ fn verdict(kind: ErrorKind) -> Verdict {
     match kind {
         ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Overloaded | ErrorKind::Io => Verdict::Fails,
         ErrorKind::Refused => Verdict::Refuses,
-        ErrorKind::WrongType | ErrorKind::Protocol | ErrorKind::OutOfMemory => Verdict::Serves,
+        ErrorKind::WrongType | ErrorKind::Protocol | ErrorKind::OutOfMemory | ErrorKind::Forbidden => Verdict::Serves,
         _ => Verdict::Unknown,
     }
 }
@@ -270,7 +270,9 @@ mod tests {
 
     #[test]
     fn only_failures_of_the_server_in_a_row_open_it() {
-        use ErrorKind::{NotInstalled, OutOfMemory, Overloaded, Protocol, Refused, Timeout, Unavailable, WrongType};
+        use ErrorKind::{
+            Forbidden, NotInstalled, OutOfMemory, Overloaded, Protocol, Refused, Timeout, Unavailable, WrongType,
+        };
         let (t, u, o) = (|| failed(Timeout), || failed(Unavailable), || failed(Overloaded));
         for (notes, open) in [
             (vec![], false),
@@ -281,6 +283,7 @@ mod tests {
             (vec![t(), u(), failed(NotInstalled), o()], true),
             (vec![failed(Protocol), failed(Protocol), failed(Protocol)], false),
             (vec![failed(OutOfMemory), failed(OutOfMemory), failed(OutOfMemory)], false),
+            (vec![failed(Forbidden), failed(Forbidden), failed(Forbidden)], false),
             (vec![failed(Refused)], true),
         ] {
             assert_eq!(breaker(&notes).is_open(), open, "{notes:?}");

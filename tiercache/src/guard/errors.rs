@@ -7,12 +7,13 @@ use crate::error::ErrorKind;
 #[derive(Default)]
 pub(super) struct Errors([AtomicU64; KINDS.len()]);
 
-const KINDS: [(ErrorKind, &str); 9] = [
+const KINDS: [(ErrorKind, &str); 10] = [
     (ErrorKind::Unavailable, "unavailable"),
     (ErrorKind::Timeout, "timeout"),
     (ErrorKind::Overloaded, "overloaded"),
     (ErrorKind::OutOfMemory, "out_of_memory"),
     (ErrorKind::Refused, "refused"),
+    (ErrorKind::Forbidden, "forbidden"),
     (ErrorKind::WrongType, "wrong_type"),
     (ErrorKind::Protocol, "protocol"),
     (ErrorKind::Io, "io"),

@@ -1,6 +1,7 @@
-//! The gate of writes: an L2 that is out of memory is asked for what it has, and told what is invalid, but given nothing to keep.
+//! Gates: an L2 that serves, but refuses one kind of operation, is spared that kind.
 //!
-//! Now and then one write is let through, to see whether there is room again.
+//! One that is out of memory is asked for what it has, and told what is invalid, but given nothing to keep. One whose user may not do
+//! something is asked for the rest. Now and then one operation is let through, to see whether it is still so.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,9 +11,15 @@ use super::pause::Pauses;
 use crate::error::{Error, ErrorKind, Result};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// A gate that shuts and opens again and again fills no log.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
-pub(super) struct WriteGate {
-    /// What every write looks at.
+pub(super) struct Gate {
+    /// The operations that pass here.
+    what: &'static str,
+    /// What shuts it.
+    by: ErrorKind,
+    /// What every operation looks at.
     shut: AtomicBool,
     state: Mutex<State>,
     skipped: AtomicU64,
@@ -20,44 +27,58 @@ pub(super) struct WriteGate {
 
 struct State {
     pauses: Pauses,
-    /// When the next write is let through.
-    next: Option<Instant>,
+    /// When the next operation is let through, and what the last one failed of.
+    next: Option<(Instant, String)>,
+    warned: Option<Instant>,
+    /// The log knows that it is shut.
+    said: bool,
 }
 
-impl WriteGate {
-    pub(super) fn new(longest: Duration) -> Self {
-        let state = State { pauses: Pauses::new(FIRST_PAUSE, longest), next: None };
-        Self { shut: AtomicBool::new(false), state: Mutex::new(state), skipped: AtomicU64::new(0) }
+impl Gate {
+    /// A gate of the operations `what`, which errors of a kind shut.
+    pub(super) fn new(what: &'static str, by: ErrorKind, longest: Duration) -> Self {
+        let state = State { pauses: Pauses::new(FIRST_PAUSE, longest), next: None, warned: None, said: false };
+        Self { what, by, shut: AtomicBool::new(false), state: Mutex::new(state), skipped: AtomicU64::new(0) }
     }
 
     pub(super) fn is_shut(&self) -> bool {
         self.shut.load(Relaxed)
     }
 
-    /// Writes that were not even tried.
+    /// What shut it, if it is shut.
+    pub(super) fn reason(&self) -> Option<String> {
+        self.lock().next.as_ref().map(|(_, reason)| format!("{}: {reason}", self.what))
+    }
+
+    /// Operations that were not even tried.
     pub(super) fn skipped(&self) -> u64 {
         self.skipped.load(Relaxed)
     }
 
-    /// Whether a write may be tried.
+    /// Whether an operation may be tried.
     ///
     /// # Errors
     ///
-    /// `ErrorKind::OutOfMemory` if not.
+    /// Of the kind that shut it, if not.
     pub(super) fn admit(&self, now: impl FnOnce() -> Instant) -> Result<()> {
-        if !self.is_shut() || self.lock().lets_one_through(now()) {
+        if !self.is_shut() {
             return Ok(());
         }
-        self.skipped.fetch_add(1, Relaxed);
-        Err(Error::new(ErrorKind::OutOfMemory, "L2 is given nothing to keep for now: it was out of memory"))
+        match self.lock().refuse(now()) {
+            None => Ok(()),
+            Some(reason) => {
+                self.skipped.fetch_add(1, Relaxed);
+                Err(Error::new(self.by, format!("L2 is spared {} for now: {reason}", self.what)))
+            }
+        }
     }
 
-    /// Notes how a write ended.
-    pub(super) fn note<T>(&self, written: &Result<T>, now: impl FnOnce() -> Instant) {
-        match written {
+    /// Notes how an operation ended.
+    pub(super) fn note<T>(&self, ended: &Result<T>, now: impl FnOnce() -> Instant) {
+        match ended {
             Ok(_) if self.is_shut() => self.open(),
-            Err(error) if error.kind() == ErrorKind::OutOfMemory => self.shut(now()),
-            // Nothing else says whether there is room.
+            Err(error) if error.kind() == self.by => self.shut(error, now()),
+            // Nothing else says whether it would be refused.
             _ => {}
         }
     }
@@ -67,16 +88,23 @@ impl WriteGate {
         if state.next.take().is_some() {
             state.pauses.begin_anew();
             self.shut.store(false, Relaxed);
-            tracing::info!("L2 has room again: values are kept in it");
+            if std::mem::take(&mut state.said) {
+                tracing::info!("L2 accepts {} again", self.what);
+            }
         }
     }
 
-    fn shut(&self, now: Instant) {
+    fn shut(&self, error: &Error, now: Instant) {
         let mut state = self.lock();
-        if state.next.is_none() {
-            state.next = Some(now + state.pauses.next());
-            self.shut.store(true, Relaxed);
-            tracing::warn!("L2 is out of memory: it is read, but values are kept in this process only");
+        if let Some((_, reason)) = &mut state.next {
+            *reason = error.to_string();
+            return;
+        }
+        state.next = Some((now + state.pauses.next(), error.to_string()));
+        self.shut.store(true, Relaxed);
+        if state.warned.is_none_or(|at| now.duration_since(at) >= BETWEEN_WARNINGS) {
+            (state.warned, state.said) = (Some(now), true);
+            tracing::warn!(%error, "L2 refuses {}: they are left out, and the rest goes on", self.what);
         }
     }
 
@@ -86,12 +114,14 @@ impl WriteGate {
 }
 
 impl State {
-    fn lets_one_through(&mut self, now: Instant) -> bool {
-        let due = self.next.is_none_or(|next| now >= next);
-        if due && self.next.is_some() {
-            self.next = Some(now + self.pauses.next());
+    /// Why an operation is not let through, if it is not.
+    fn refuse(&mut self, now: Instant) -> Option<String> {
+        let (next, reason) = self.next.as_mut()?;
+        if now < *next {
+            return Some(reason.clone());
         }
-        due
+        *next = now + self.pauses.next();
+        None
     }
 }
 
@@ -105,7 +135,7 @@ mod tests {
 
     #[test]
     fn one_write_in_a_growing_while_finds_out_whether_there_is_room() {
-        let gate = WriteGate::new(Duration::from_secs(4));
+        let gate = Gate::new("values", ErrorKind::OutOfMemory, Duration::from_secs(4));
         let mut now = Instant::now();
         assert!(gate.admit(|| now).is_ok());
         gate.note(&full(), || now);
@@ -128,7 +158,7 @@ mod tests {
 
     #[test]
     fn other_trouble_is_none_of_its_business() {
-        let gate = WriteGate::new(Duration::from_secs(4));
+        let gate = Gate::new("values", ErrorKind::OutOfMemory, Duration::from_secs(4));
         gate.note::<()>(&Err(Error::new(ErrorKind::Timeout, "slow")), Instant::now);
         assert!(!gate.is_shut());
         gate.note(&full(), Instant::now);

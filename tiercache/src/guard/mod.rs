@@ -5,6 +5,7 @@
 //! than the read itself.
 
 mod breaker;
+mod budget;
 mod deadline;
 mod errors;
 mod gate;
@@ -14,12 +15,14 @@ mod probe;
 #[cfg(all(test, feature = "test-util"))]
 mod process;
 mod repeat;
+mod rights;
 mod run;
 
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 pub(crate) use breaker::{Phase, refuses};
@@ -30,15 +33,14 @@ pub(crate) use process::Process;
 use tokio::task::AbortHandle;
 
 use breaker::Breaker;
+use budget::Budget;
 use deadline::Deadlines;
 use errors::Errors;
-use gate::WriteGate;
-use repeat::may_pass;
-use run::late;
+use gate::Gate;
+use rights::{Right, Rights};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Commit, Committed, Hear, Joined, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted};
-use crate::time::now;
 
 /// L2, guarded. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +48,8 @@ pub(crate) struct Guard {
     inner: Arc<Inner>,
     /// Asks also while the breaker is open.
     probes: bool,
+    /// What one call may wait; without it, as long as each operation may take.
+    budget: Option<Arc<Budget>>,
 }
 
 /// What an L2 is trusted with.
@@ -66,7 +70,9 @@ struct Inner {
     store: Arc<dyn Store>,
     limits: Limits,
     breaker: Breaker,
-    writes: WriteGate,
+    /// Of an L2 that is out of memory.
+    writes: Gate,
+    rights: Rights,
     repeats: AtomicU64,
     /// Of the reads that run in their callers' tasks.
     reads: Arc<Deadlines>,
@@ -83,53 +89,39 @@ impl Guard {
             store,
             limits,
             breaker: Breaker::new(limits.failures),
-            writes: WriteGate::new(limits.longest_pause),
+            writes: Gate::new("values", ErrorKind::OutOfMemory, limits.longest_pause),
+            rights: Rights::new(limits.longest_pause),
             repeats: AtomicU64::new(0),
             reads,
             errors: Errors::default(),
         };
-        Self { inner: Arc::new(inner), probes: false }
+        Self { inner: Arc::new(inner), probes: false, budget: None }
     }
 
     /// See [`Store::read`].
     pub(crate) async fn read(&self, key: Arc<str>, stamps: Stamps) -> Result<Reading> {
-        self.admit()?;
-        let Limits { deadline, mut retries, .. } = self.inner.limits;
-        let begun = now();
-        if let Some(read) = self.inner.store.read_here(&key, &stamps) {
-            let result = self.inner.reads.keep(read).await.unwrap_or_else(|| Err(late(deadline)));
-            if retries == 0 || !matches!(&result, Err(error) if may_pass(error.kind())) {
-                return self.noted(begun, result);
-            }
-            // The first repeat: most likely over a new connection.
-            retries -= 1;
-            self.inner.repeats.fetch_add(1, Relaxed);
-        }
-        let read = move |store: Arc<dyn Store>| {
-            let (key, stamps) = (Arc::clone(&key), stamps.clone());
-            async move { store.read(&key, &stamps).await }
-        };
-        self.repeated(deadline.saturating_sub(now().saturating_duration_since(begun)), retries, read).await
+        let read = pin!(self.read_here_or_there(key, stamps));
+        self.in_budget(pin!(self.by_right(Right::Read, read))).await
     }
 
     /// See [`Store::commit`]. Once begun it goes on, also when the caller is dropped. Not repeated: an attempt that seems lost may be carried
     /// out, and the next one would find its own value in the place.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<Committed> {
-        self.run_write(move |store| async move { store.commit(commit).await }).await
+        self.run_write(Right::Write, move |store| async move { store.commit(commit).await }).await
     }
 
     /// See [`Store::read_many`].
     pub(crate) async fn read_many(&self, wanted: Arc<[Wanted]>) -> Result<Vec<Result<Reading>>> {
-        self.run_twice(move |store| {
+        let read = self.run_twice(move |store| {
             let wanted = Arc::clone(&wanted);
             async move { store.read_many(&wanted).await }
-        })
-        .await
+        });
+        self.in_budget(pin!(self.by_right(Right::ReadMany, pin!(read)))).await
     }
 
     /// See [`Store::write_many`]. Once begun it goes on, also when the caller is dropped. Not repeated: as [`Guard::commit`].
     pub(crate) async fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Result<Option<String>> {
-        self.run_write(move |store| async move { store.write_many(sent, tell).await }).await
+        self.run_write(Right::Write, move |store| async move { store.write_many(sent, tell).await }).await
     }
 
     /// See [`Store::claim`]. What `then` makes of the answer is dropped if the caller is gone by then.
@@ -143,7 +135,7 @@ impl Guard {
         life: Duration,
         then: impl FnOnce(Option<Vec<u8>>) -> T + Send + 'static,
     ) -> Result<T> {
-        self.run_write(move |store| async move { store.claim(&key, &lease, life).await.map(then) }).await
+        self.run_fill(move |store| async move { store.claim(&key, &lease, life).await.map(then) }).await
     }
 
     /// See [`Store::swap`]. Once begun it goes on, also when the caller is dropped.
@@ -158,7 +150,8 @@ impl Guard {
         life: Duration,
         tags: Arc<[String]>,
     ) -> Result<bool> {
-        self.run_write(move |store| async move { store.swap(&key, &expected, bytes, life, &tags).await }).await
+        self.run_write(Right::Fill, move |store| async move { store.swap(&key, &expected, bytes, life, &tags).await })
+            .await
     }
 
     /// See [`Store::extend`].
@@ -168,24 +161,25 @@ impl Guard {
 
     /// See [`Store::release`]. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn release(&self, key: Arc<str>, expected: Arc<[u8]>) -> Result<bool> {
-        self.run(move |store| async move { store.release(&key, &expected).await }).await
+        let release = pin!(self.run(move |store| async move { store.release(&key, &expected).await }));
+        self.in_budget(release).await
     }
 
     /// See [`Store::remove`]. Once begun it goes on, also when the caller is dropped.
     pub(crate) async fn remove(&self, keys: Vec<String>) -> Result<()> {
         let keys: Arc<[String]> = keys.into();
-        self.run_twice(move |store| {
+        let remove = self.run_twice(move |store| {
             let keys = Arc::clone(&keys);
             async move { store.remove(&keys).await }
-        })
-        .await
+        });
+        self.in_budget(pin!(remove)).await
     }
 
     /// See [`Store::stamp`], with random stamps. Not repeated: an attempt that seems lost may be carried out after an invalidation, and
     /// a stamp must not come back.
     pub(crate) async fn stamp(&self, stamps: Stamps, life: Duration) -> Result<Vec<u64>> {
         let fresh: Vec<u64> = (0..stamps.len()).map(|_| fastrand::u64(..)).collect();
-        self.run_write(move |store| async move { store.stamp(&stamps, &fresh, life).await }).await
+        self.run_fill(move |store| async move { store.stamp(&stamps, &fresh, life).await }).await
     }
 
     /// See [`Store::touch`].
@@ -195,18 +189,18 @@ impl Guard {
 
     /// See [`Store::groups`].
     pub(crate) async fn groups(&self, hash: Arc<str>) -> Result<Vec<String>> {
-        self.run_twice(move |store| {
+        let list = self.run_twice(move |store| {
             let hash = Arc::clone(&hash);
             async move { store.groups(&hash).await }
-        })
-        .await
+        });
+        self.by_right(Right::List, pin!(list)).await
     }
 
     /// Removes keys and stamps; where there are other instances, tells them, and answers the id in the log. Once begun it goes on,
     /// also when the caller is dropped.
     pub(crate) async fn invalidate(&self, keys: Vec<String>, stamps: Stamps, tell: Tell) -> Result<Option<String>> {
         let all = Arc::new((keys, stamps, tell));
-        self.run_twice(move |store| {
+        let invalidate = self.run_twice(move |store| {
             let all = Arc::clone(&all);
             async move {
                 let (keys, stamps, tell) = &*all;
@@ -217,8 +211,8 @@ impl Guard {
                 store.unstamp(stamps).await?;
                 Ok(None)
             }
-        })
-        .await
+        });
+        self.by_right(Right::Invalidate, pin!(invalidate)).await
     }
 
     /// Whether there may be other instances.
@@ -228,17 +222,17 @@ impl Guard {
 
     /// See [`Shared::append`].
     pub(crate) async fn append(&self, log: Arc<str>, message: Vec<u8>) -> Result<String> {
-        self.run(move |store| async move { shared(&*store)?.append(&log, message).await }).await
+        self.run_watch(move |store| async move { shared(&*store)?.append(&log, message).await }).await
     }
 
     /// See [`Shared::read_log`].
     pub(crate) async fn read_log(&self, log: Arc<str>, from: String, count: usize) -> Result<Vec<(String, Vec<u8>)>> {
-        self.run(move |store| async move { shared(&*store)?.read_log(&log, &from, count).await }).await
+        self.run_watch(move |store| async move { shared(&*store)?.read_log(&log, &from, count).await }).await
     }
 
     /// See [`Shared::trimmed_to`].
     pub(crate) async fn trimmed_to(&self, log: Arc<str>) -> Result<Option<String>> {
-        self.run(move |store| async move { shared(&*store)?.trimmed_to(&log).await }).await
+        self.run_watch(move |store| async move { shared(&*store)?.trimmed_to(&log).await }).await
     }
 
     /// See [`Shared::publish`].

@@ -1,13 +1,15 @@
 //! How an operation is run: on the cache's own thread, under the deadline, once or again, and noted.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::Guard;
-use super::repeat::repeat;
+use super::repeat::{may_pass, repeat};
+use super::rights::Right;
+use super::{Guard, Limits};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Store;
+use crate::store::{Reading, Stamps, Store};
 use crate::time::now;
 
 /// How much later than at its deadline an operation ends in a process that runs, however busy it is.
@@ -17,6 +19,26 @@ impl Guard {
     /// Whether L2 may be asked now.
     pub(super) fn admit(&self) -> Result<()> {
         if self.is_open() { Err(self.inner.breaker.refusal()) } else { Ok(()) }
+    }
+
+    /// Reads in the caller's task where that can be done, and repeats it on the cache's own thread.
+    pub(super) async fn read_here_or_there(&self, key: Arc<str>, stamps: Stamps) -> Result<Reading> {
+        let Limits { deadline, mut retries, .. } = self.inner.limits;
+        let begun = now();
+        if let Some(read) = self.inner.store.read_here(&key, &stamps) {
+            let result = self.inner.reads.keep(read).await.unwrap_or_else(|| Err(late(deadline)));
+            if retries == 0 || !matches!(&result, Err(error) if may_pass(error.kind())) {
+                return self.noted(begun, result);
+            }
+            // The first repeat: most likely over a new connection.
+            retries -= 1;
+            self.inner.repeats.fetch_add(1, Relaxed);
+        }
+        let read = move |store: Arc<dyn Store>| {
+            let (key, stamps) = (Arc::clone(&key), stamps.clone());
+            async move { store.read(&key, &stamps).await }
+        };
+        self.repeated(deadline.saturating_sub(now().saturating_duration_since(begun)), retries, read).await
     }
 
     /// Runs what is not to be done twice.
@@ -30,16 +52,36 @@ impl Guard {
     }
 
     /// Runs what gives L2 something to keep, once.
-    pub(super) async fn run_write<T, F>(&self, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
+    pub(super) async fn run_write<T, F>(&self, right: Right, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
     where
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        self.admit()?;
-        self.inner.writes.admit(now)?;
-        let written = self.run(op).await;
-        self.inner.writes.note(&written, now);
-        written
+        let writing = async {
+            self.inner.writes.admit(now)?;
+            let written = self.run(op).await;
+            self.inner.writes.note(&written, now);
+            written
+        };
+        self.by_right(right, pin!(writing)).await
+    }
+
+    /// Runs what keeps what a load gave, once.
+    pub(super) async fn run_fill<T, F>(&self, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.in_budget(pin!(self.run_write(Right::Fill, op))).await
+    }
+
+    /// Runs what a heartbeat needs, once.
+    pub(super) async fn run_watch<T, F>(&self, op: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        self.by_right(Right::Watch, pin!(self.run(op))).await
     }
 
     /// Runs what may be done twice.

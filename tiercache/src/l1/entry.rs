@@ -5,11 +5,14 @@ use std::fmt;
 use std::mem::size_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering::AcqRel};
+use std::sync::atomic::{
+    AtomicU8,
+    Ordering::{AcqRel, Relaxed},
+};
 use std::time::Duration;
 
 use crate::stats::{Counters, Event};
-use crate::time::{Moment, Proof};
+use crate::time::{Moment, Movable, Proof};
 
 use super::tags::{TagTable, Tagged};
 
@@ -56,9 +59,50 @@ impl From<Moment> for Deadlines {
     }
 }
 
+/// The deadlines of an entry as they run: when it is due moves, if its refreshes fail.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) expires: Moment,
+    pub(crate) soft: Moment,
+    pub(crate) hard: Moment,
+    due: Movable,
+    pub(crate) load_us: u32,
+    pub(crate) rests_on_stale: bool,
+    /// Refreshes that have begun, as far as they count.
+    tried: AtomicU8,
+}
+
+/// After a refresh that has failed, the next one waits for this long; after each one more, twice as long, up to the longest pause.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// As often as the pause can grow.
+const MOST_TRIED: u8 = 5;
+
+impl From<Deadlines> for Running {
+    fn from(deadlines: Deadlines) -> Self {
+        let Deadlines { expires, due, soft, hard, load_us, rests_on_stale } = deadlines;
+        Self { expires, soft, hard, due: due.into(), load_us, rests_on_stale, tried: AtomicU8::new(0) }
+    }
+}
+
+impl Running {
+    /// From when on it may be time to refresh it.
+    #[inline]
+    pub(crate) fn due(&self) -> Moment {
+        self.due.get()
+    }
+
+    /// A refresh has ended at `now`, and this is still the entry: it has failed.
+    pub(crate) fn put_off(&self, now: Moment) {
+        let tried = self.tried.load(Relaxed);
+        self.tried.store((tried + 1).min(MOST_TRIED), Relaxed);
+        self.due.put(now.after((FIRST_PAUSE * (1 << tried)).min(LONGEST_PAUSE)));
+    }
+}
+
 /// A value with its deadlines and marks. Only here is it decided whether an entry is fresh.
 pub(crate) struct Entry<V: ?Sized = dyn Any + Send + Sync> {
-    deadlines: Deadlines,
+    deadlines: Running,
     marks: Marks,
     proved: Proof,
     /// Few entries have any: the others pay a pointer and a look at it.
@@ -95,7 +139,7 @@ impl AnyEntry {
         let bytes = encoded + size_of::<Option<T>>() + OVERHEAD + tags.as_ref().map_or(0, |tags| tags.bytes());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let place = Place { counters: Arc::clone(counters), bytes, state: AtomicU8::new(OUTSIDE) };
-        Arc::new(Entry { deadlines: deadlines.into(), marks, proved, tags, place, value: Kept(value) })
+        Arc::new(Entry { deadlines: deadlines.into().into(), marks, proved, tags, place, value: Kept(value) })
     }
 
     /// Whether it may be served: its life has not run out, neither mark has moved, and no tag was invalidated.
@@ -107,7 +151,7 @@ impl AnyEntry {
     /// Whether it may be served for want of a fresh one: it was kept for that, not for more than `window` past its life, neither mark
     /// has moved, and no tag was invalidated.
     pub(crate) fn is_kept(&self, now: Moment, marks: Marks, tags: &TagTable, window: Duration) -> bool {
-        let Deadlines { soft, hard, .. } = self.deadlines;
+        let Running { soft, hard, .. } = self.deadlines;
         now < hard.min(soft.after(window)) && self.holds(marks, tags)
     }
 
@@ -117,7 +161,7 @@ impl AnyEntry {
     }
 
     #[inline]
-    pub(crate) fn deadlines(&self) -> &Deadlines {
+    pub(crate) fn deadlines(&self) -> &Running {
         &self.deadlines
     }
 
@@ -189,6 +233,27 @@ impl<V: ?Sized> Drop for Entry<V> {
     fn drop(&mut self) {
         if self.place.leave() && Moment::now() < self.deadlines.expires {
             self.place.counters.count(Event::Eviction);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_no_larger_for_what_its_refreshes_need() {
+        assert!(size_of::<Running>() <= size_of::<Deadlines>());
+    }
+
+    #[test]
+    fn the_pause_after_failed_refreshes_doubles_up_to_the_longest() {
+        let (begun, secs) = (Moment::now(), Duration::from_secs);
+        let running = Running::from(Deadlines::from(begun));
+        assert_eq!(running.due(), begun);
+        for pause in [1, 2, 4, 8, 16, 30, 30] {
+            running.put_off(begun.after(secs(100)));
+            assert_eq!(running.due(), begun.after(secs(100 + pause)));
         }
     }
 }

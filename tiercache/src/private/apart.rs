@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::cache::{Keep, Owned, load_owned, within};
+use crate::cache::{Cache, Keep, Owned, load_owned, within};
 use crate::error::TimedOut;
 use crate::install::scoped;
 use crate::stats::Source;
@@ -93,6 +93,14 @@ where
 }
 
 impl<S> Call<S> {
+    /// How long the body may take, and whose clock tells.
+    fn limit(&self) -> Option<(Option<Cache>, Duration)> {
+        match &self.request {
+            Some(request) => Some((Some(request.cache.clone()), request.terms.timeout?)),
+            None => Some((None, self.timeout?)),
+        }
+    }
+
     /// As [`Call::load_with`], for no longer than the function's timeout.
     pub async fn load_within<F>(
         self,
@@ -104,8 +112,7 @@ impl<S> Call<S> {
         S: Shape,
         F: Future<Output = S::Output>,
     {
-        let limited = self.request.as_ref().and_then(|request| Some((request.cache.clone(), request.terms.timeout?)));
-        match limited {
+        match self.limit() {
             Some((cache, limit)) => {
                 let body = Box::pin(within(cache, limit, late, body));
                 self.load_with(std::pin::pin!(body), keep).await
@@ -147,8 +154,7 @@ impl<S> Call<S> {
         S: Shape + 'static,
         S::Output: Send + 'static,
     {
-        let limited = self.request.as_ref().and_then(|request| Some((request.cache.clone(), request.terms.timeout?)));
-        let body = match limited {
+        let body = match self.limit() {
             Some((cache, limit)) => Box::pin(within(cache, limit, late, body)),
             None => body,
         };

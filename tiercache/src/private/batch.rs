@@ -85,7 +85,7 @@ impl<R: Found> Addressed<R> {
         if ids.is_empty() {
             return R::found(R::Map::default());
         }
-        let Some(mut requests) = requests else {
+        let Some(mut requests) = requests.map(Request::paced_together) else {
             tell(said.report.as_ref(), Source::Bypass);
             return body(ids).await;
         };

@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::cache::{Cache, Glance, Keep, Mode, Policy, Region, Report, Request, Terms, load, tell};
+use crate::cache::{Cache, Glance, Keep, Policy, Region, Report, Request, load, tell};
 use crate::call::{Adjustment, adjustment};
 use crate::coherence::tags::Tags;
 use crate::entry::Entry;
@@ -18,6 +19,7 @@ use crate::stats::{Event, Source};
 use crate::value::KeyPart;
 use crate::value::shape::Shape;
 
+use super::said::Said;
 use super::site::{Instance, Role, Site};
 
 impl Site {
@@ -66,6 +68,7 @@ pub struct Call<S> {
     pub(super) given: Option<(Arc<AnyEntry>, Source)>,
     /// For a call that bypasses the cache.
     pub(super) report: Option<Report>,
+    pub(super) timeout: Option<Duration>,
     shape: PhantomData<fn() -> S>,
 }
 
@@ -116,15 +119,15 @@ impl<S> Lookup<S> {
         match &mut self.target {
             Target::Site(site, instance, hasher) => {
                 if instance.disowned {
-                    return bypass(said);
+                    return bypass(said.by(site.policy()));
                 }
-                let Ok(digest) = hasher.finish() else { return bypass(said) };
+                let Ok(digest) = hasher.finish() else { return bypass(said.by(site.policy())) };
                 if let Some(cache) = scoped() {
                     return look(&cache, &site.region(instance, &cache), digest, said);
                 }
                 match installed() {
                     Some(cache) => look(cache, site.installed_region(instance, cache), digest, said),
-                    None => not_installed(said),
+                    None => not_installed(said.by(site.policy())),
                 }
             }
             Target::Entry(Some(request)) => {
@@ -133,23 +136,6 @@ impl<S> Lookup<S> {
             }
             Target::Entry(None) => not_installed(said),
         }
-    }
-}
-
-/// What is said of a call, by its caller and by its function.
-struct Said {
-    adjustment: Option<Adjustment>,
-    over: Option<&'static Policy>,
-}
-
-impl Said {
-    #[inline]
-    fn is_usual(&self) -> bool {
-        self.adjustment.as_ref().is_none_or(|said| said.mode == Mode::Usual)
-    }
-
-    fn terms(&self, region: &Region) -> Terms {
-        self.over.map_or(region.terms, |over| over.over(region.terms))
     }
 }
 
@@ -214,14 +200,15 @@ fn miss<S: Shape>(
     let terms = said.terms(region);
     let Adjustment { mode, report } = said.adjustment.unwrap_or_default();
     let request = Request { terms, mode, report, ..Request::new(cache, region, digest) };
-    Look::Miss(Call { request: Some(Box::new(request)), given, report: None, shape: PhantomData })
+    Look::Miss(Call { request: Some(Box::new(request)), given, report: None, timeout: None, shape: PhantomData })
 }
 
 /// The body runs as if there were no cache.
 #[cold]
 fn bypass<S: Shape>(said: Said) -> Look<S> {
+    let timeout = said.timeout();
     let report = said.adjustment.and_then(|said| said.report);
-    Look::Miss(Call { request: None, given: None, report, shape: PhantomData })
+    Look::Miss(Call { request: None, given: None, report, timeout, shape: PhantomData })
 }
 
 #[cold]

@@ -4,6 +4,7 @@ mod address;
 mod apart;
 pub mod batch;
 mod lookup;
+mod said;
 mod site;
 pub mod writes;
 

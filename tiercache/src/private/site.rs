@@ -62,6 +62,10 @@ impl Site {
         self
     }
 
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The instance of the function whose body the closure type `H` is in.
     #[inline]
     pub(super) fn instance<H>(&'static self, types: &[&'static str], role: Role) -> &'static Instance {

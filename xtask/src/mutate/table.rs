@@ -64,7 +64,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     simulated(
         "A lease is ours once it is acknowledged",
         LEASE,
-        "give_back(guard.clone(), Arc::clone(key), marker);\n        }\n        claimed",
+        "give_back(guard, Arc::clone(key), marker);\n        }\n        claimed",
         "return Ok(Claim::Ours(Self::held(guard.clone(), Arc::clone(key), marker)));\n        }\n        claimed",
     ),
     simulated(

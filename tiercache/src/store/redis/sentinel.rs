@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::Redis;
-use super::errors::translate;
+use super::errors::translate_first;
 use super::server::{Dialled, Server, pushing, untimed};
 use super::target::list;
 use crate::error::{Error, ErrorKind, Result};
@@ -97,7 +97,7 @@ impl Sentinels {
         let (connection, role) = timeout(self.step, connecting)
             .await
             .map_err(|_| Error::new(ErrorKind::Unavailable, format!("{address}, the primary, does not answer")))?
-            .map_err(translate)?;
+            .map_err(translate_first)?;
         match role.first() {
             Some(Value::BulkString(role)) if role == b"master" => Ok(Dialled { connection, address }),
             _ => Err(Error::new(ErrorKind::Unavailable, format!("{address} is no primary, though a sentinel says so"))),

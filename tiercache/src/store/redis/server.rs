@@ -3,7 +3,7 @@
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ProtocolVersion};
 
-use super::errors::translate;
+use super::errors::translate_first;
 use crate::error::Result;
 
 #[derive(Clone)]
@@ -43,7 +43,7 @@ impl Server {
             Self::At(client) => {
                 let connection = client.get_multiplexed_async_connection_with_config(config).await;
                 let address = client.get_connection_info().addr().to_string();
-                connection.map(|connection| Dialled { connection, address }).map_err(translate)
+                connection.map(|connection| Dialled { connection, address }).map_err(translate_first)
             }
             #[cfg(feature = "sentinel")]
             Self::Primary(sentinels) => sentinels.connect(config).await,

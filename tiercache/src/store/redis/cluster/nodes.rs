@@ -14,7 +14,7 @@ use super::map::{Map, Node};
 use super::slots;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::redis::connection::Connection;
-use crate::store::redis::errors::translate;
+use crate::store::redis::errors::translate_first;
 use crate::store::redis::server::Server;
 
 /// How often the cluster is asked at most for its slots, and how long a node may take to answer once it is connected.
@@ -196,7 +196,7 @@ async fn slots_by(node: Arc<Node>) -> Result<Vec<slots::Range>> {
     let answer = timeout(ANSWER, exchange.connection.send_packed_command(slots.arg("SLOTS"))).await.map_err(late)?;
     let answer = answer.and_then(Value::extract_error);
     exchange.ended(answer.as_ref().err());
-    let answer = answer.map_err(translate)?;
+    let answer = answer.map_err(translate_first)?;
     slots::parse(&answer, &node.address)
         .ok_or_else(|| Error::new(ErrorKind::Protocol, format!("{} names no slots of a cluster", node.address)))
 }
