@@ -58,6 +58,16 @@ pub(crate) struct Sent {
     pub(crate) tags: Arc<[String]>,
 }
 
+/// One replacement of many, as [`Store::swap`] does it.
+#[derive(Debug)]
+pub(crate) struct Swap {
+    pub(crate) key: Arc<str>,
+    pub(crate) expected: Arc<[u8]>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) life: Duration,
+    pub(crate) tags: Arc<[String]>,
+}
+
 /// One page of a scan.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
@@ -157,8 +167,19 @@ pub(crate) trait Store: Send + Sync + 'static {
         tags: &'a [String],
     ) -> Op<'a, bool>;
 
+    /// As [`Store::swap`] for each of `swaps`, with an answer for each, in their order: in one round trip, where there are any.
+    fn swap_many(&self, swaps: Vec<Swap>) -> Op<'_, Vec<Result<bool>>> {
+        let one = |Swap { key, expected, bytes, life, tags }| async move {
+            self.swap(&key, &expected, bytes, life, &tags).await
+        };
+        let all = join_all(swaps.into_iter().map(one));
+        Box::pin(async move { Ok(all.await) })
+    }
+
     /// Replaces what is under the key, of whatever type, if it is what is expected; else removes it. In the same step, and either
     /// way, tells the other instances, if the store has any. An error may leave what was.
+    ///
+    /// The bytes may be those of a lease: then it is one as if it had been claimed, for everything that compares.
     fn commit(&self, commit: Commit) -> Op<'_, Committed>;
 
     /// Puts each of `sent`, whose keys differ, in the place of anything, as [`Store::commit`] does, and tells all of it where there are
