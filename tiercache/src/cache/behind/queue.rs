@@ -129,3 +129,84 @@ impl<T> Outlet<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn fill(queue: &Queue<usize>, values: std::ops::Range<usize>, bytes: usize) -> usize {
+        values.map_while(|value| Some(queue.reserve(bytes)?.put(value))).count()
+    }
+
+    async fn taken(outlet: &mut Outlet<usize>) -> Vec<usize> {
+        let mut batch = outlet.batch().await.expect("somebody can still fill it");
+        let values = std::mem::take(&mut batch.values);
+        batch.done();
+        values
+    }
+
+    #[tokio::test]
+    async fn values_come_in_their_order_and_in_batches() {
+        let (queue, mut outlet) = queue(1_000);
+        assert_eq!(fill(&queue, 0..300, 1), 300);
+        let mut all = Vec::new();
+        for size in [128, 128, 44] {
+            let batch = taken(&mut outlet).await;
+            assert_eq!(batch.len(), size);
+            all.extend(batch);
+        }
+        assert_eq!(all, (0..300).collect::<Vec<_>>());
+        assert!(outlet.batch().now_or_never().is_none(), "there is nothing");
+        fill(&queue, 0..10, BATCH_BYTES / 2);
+        assert_eq!(taken(&mut outlet).await, [0, 1], "a batch is of so many bytes");
+    }
+
+    #[tokio::test]
+    async fn it_holds_so_many_entries_until_they_are_done_with() {
+        let (queue, mut outlet) = queue(5);
+        assert_eq!((fill(&queue, 0..9, 1), queue.len()), (5, 5));
+        let batch = outlet.batch().await.expect("a batch");
+        assert_eq!((queue.len(), fill(&queue, 0..1, 1)), (5, 0), "what is being stored counts");
+        batch.done();
+        assert_eq!((queue.len(), fill(&queue, 0..9, 1)), (0, 5));
+        let place = queue.reserve(1);
+        assert!(place.is_none(), "it is full");
+    }
+
+    #[tokio::test]
+    async fn it_holds_so_many_bytes() {
+        let (queue, mut outlet) = queue(1_000);
+        assert!(queue.reserve(MAX_BYTES + 1).is_none() && queue.reserve(usize::MAX).is_none());
+        assert_eq!(fill(&queue, 0..9, MAX_BYTES / 3), 3);
+        assert!(queue.reserve(0).is_some(), "that takes no bytes");
+        taken(&mut outlet).await;
+        assert_eq!(fill(&queue, 0..9, MAX_BYTES / 3), 1);
+    }
+
+    #[tokio::test]
+    async fn a_flush_waits_for_what_was_there_and_for_nothing_later() {
+        let (queue, mut outlet) = queue(1_000);
+        fill(&queue, 0..2, 1);
+        let mut flushed = Box::pin(queue.flushed());
+        fill(&queue, 2..4, 1);
+        let batch = outlet.batch().await.expect("a batch");
+        assert_eq!(batch.values, [0, 1], "the batch ends where somebody waits");
+        assert!(flushed.as_mut().now_or_never().is_none(), "it is not done with");
+        batch.done();
+        flushed.await;
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_end_that_is_gone() {
+        let (queue, outlet) = queue::<usize>(10);
+        fill(&queue, 0..3, 1);
+        let before = queue.flushed();
+        drop(outlet);
+        before.await;
+        assert_eq!((fill(&queue, 0..3, 1), queue.len()), (3, 0), "what it held is dropped");
+        queue.flushed().await;
+    }
+}
