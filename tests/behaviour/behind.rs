@@ -191,19 +191,6 @@ async fn what_finds_the_queue_full_is_written_through() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_the_queue_by_its_size_is_written_through() {
-    let (cache, _, _, other) = held().await;
-    let key = |id: u64| Key::new("direct", &id).expect("a key");
-    let large = vec![7_u8; 7 << 20];
-    for id in 0..10 {
-        cache.set(&key(id), &large, &BEHIND).await.expect("it can be stored");
-    }
-    let stats = cache.stats().l2;
-    assert_eq!((stats.queued_writes, stats.writes_not_queued), (9, 1), "64 MiB");
-    assert!(other.get::<Vec<u8>>(&key(9)).await.is_some());
-}
-
-#[tokio::test]
 async fn a_value_that_l2_does_not_take_is_given_up_and_its_key_is_free() {
     let (cache, chaos, _, other) = held().await;
     let runs = Calls::new();

@@ -37,6 +37,9 @@ impl Cache {
 
     /// Stores a value that you have: L2 first, then memory. Loads under way keep nothing of what they have read.
     ///
+    /// Under [`WriteMode::Behind`](super::WriteMode::Behind) L2 has removed what was there and told the other instances when this returns
+    /// `Ok`, and is given the value soon after.
+    ///
     /// # Errors
     ///
     /// L2's error, or `ErrorKind::Encode` or `TooLarge` for a value that cannot be stored.

@@ -28,7 +28,7 @@ use super::behind::Place;
 use super::invalidate::{AT_ONCE, Local, Removal};
 use super::policy::Policy;
 use super::request::{Begun, Request};
-use super::write::{given, promote, seal};
+use super::write::{Sealed, given, promote, seal};
 
 use read::fetch_many;
 
@@ -115,16 +115,8 @@ impl Cache {
     /// L2 first, the others told in the same step, then memory.
     async fn put_all<T: Cacheable>(&self, guard: &Guard, puts: &[Put<'_, T>]) -> Result<()> {
         let stamps = self.stamps_of(guard, puts).await?;
-        let (mut sent, mut entries) = (Vec::with_capacity(puts.len()), Vec::with_capacity(puts.len()));
-        for put in puts {
-            let Put { request, begun, value } = put;
-            let groups = request.stamps();
-            let stamped = request.region.groups.stamped(request.tags.hashes(), &stamps[&groups]);
-            let (life, until) = given(request, begun.at);
-            let sealed = seal(request, Some(*value), life, Duration::ZERO, stamped)?;
-            entries.push(put.entry(sealed.encoded, until));
-            sent.push(Sent { key: request.l2_key(), bytes: sealed.bytes, life: life.hard, tags: groups.tags });
-        }
+        let sealed = puts.iter().map(|put| put.seal(&stamps)).collect::<Result<Vec<_>>>()?;
+        let (sent, entries): (Vec<_>, Vec<_>) = sealed.into_iter().unzip();
         let keys: Vec<Removed> = puts.iter().map(Put::removed).collect();
         let tell = self.inner.tell(&News::Keys(keys.clone()));
         let message = tell.message.clone();
@@ -202,6 +194,17 @@ impl<T: Cacheable> Put<'_, T> {
         let Self { request, begun, value } = self;
         let origin = request.origin(begun);
         AnyEntry::new(Some((*value).clone()), until, origin, encoded, &request.region.counters)
+    }
+
+    /// What L2 is given of it, and memory.
+    fn seal(&self, stamps: &HashMap<Stamps, Vec<u64>>) -> Result<(Sent, Arc<AnyEntry>)> {
+        let Self { request, begun, value } = self;
+        let (key, groups) = (request.l2_key(), request.stamps());
+        let stamped = request.region.groups.stamped(request.tags.hashes(), &stamps[&groups]);
+        let (life, until) = given(request, begun.at);
+        let Sealed { bytes, encoded } = seal(request, Some(*value), life, Duration::ZERO, stamped)?;
+        let sent = Sent { key, bytes, is_lease: false, life: life.hard, tags: groups.tags };
+        Ok((sent, self.entry(encoded, until)))
     }
 
     fn removed(&self) -> Removed {

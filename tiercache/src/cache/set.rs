@@ -79,7 +79,7 @@ async fn write(
 ) -> Result<(Option<String>, Option<(Place, Filling)>)> {
     let key = request.l2_key();
     let Some(place) = Place::of(request, bytes.len()) else {
-        let commit = Commit { key, expected: None, bytes, life: life.hard, tags, tell };
+        let commit = Commit { key, expected: None, bytes, is_lease: false, life: life.hard, tags, tell };
         return Ok((guard.commit(commit).await?.place, None));
     };
     let (committed, lease) = Lease::put(guard, &key, None, tell).await?;

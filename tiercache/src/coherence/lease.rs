@@ -117,7 +117,7 @@ impl Lease {
     ) -> Result<(Committed, Option<Self>)> {
         let marker: Arc<[u8]> = envelope::lease(fastrand::u64(..)).into();
         let (bytes, tags) = (marker.to_vec(), Arc::default());
-        let commit = Commit { key: Arc::clone(key), expected, bytes, life: LEASE_TTL, tags, tell };
+        let commit = Commit { key: Arc::clone(key), expected, bytes, is_lease: true, life: LEASE_TTL, tags, tell };
         let held = {
             let (guard, key, marker) = (guard.clone(), Arc::clone(key), Arc::clone(&marker));
             move || Self::held(guard, key, marker)
@@ -139,7 +139,7 @@ impl Lease {
         let leased: Vec<_> = keys.iter().map(|key| (Arc::clone(key), markers())).collect();
         let sent = |(key, marker): &(Arc<str>, Arc<[u8]>)| {
             let (key, bytes) = (Arc::clone(key), marker.to_vec());
-            Sent { key, bytes, life: LEASE_TTL, tags: Arc::default() }
+            Sent { key, bytes, is_lease: true, life: LEASE_TTL, tags: Arc::default() }
         };
         let sent = leased.iter().map(sent).collect();
         let answer = {
@@ -170,7 +170,7 @@ impl Lease {
         tell: Tell,
     ) -> Result<Committed> {
         let (key, expected) = (Arc::clone(&self.key), Some(Arc::clone(&self.expected)));
-        let stored = self.guard.commit(Commit { key, expected, bytes, life, tags, tell }).await;
+        let stored = self.guard.commit(Commit { key, expected, bytes, is_lease: false, life, tags, tell }).await;
         if stored.is_ok() {
             self.held = false;
         }

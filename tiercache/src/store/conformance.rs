@@ -50,7 +50,15 @@ impl<S: Store + ?Sized> Write for S {
 
 fn commit(key: &str, expected: Option<&[u8]>, bytes: Vec<u8>, life: Duration) -> Commit {
     let tell = Tell { log: "conformance-log".into(), channel: "conformance-bus".into(), message: b"told".to_vec() };
-    Commit { key: key.into(), expected: expected.map(Into::into), bytes, life, tags: Arc::default(), tell }
+    Commit {
+        key: key.into(),
+        expected: expected.map(Into::into),
+        bytes,
+        is_lease: false,
+        life,
+        tags: Arc::default(),
+        tell,
+    }
 }
 
 async fn stored(store: &dyn Store, commit: Commit) -> Result<bool> {
@@ -245,18 +253,19 @@ async fn many_are_swapped_as_each_by_itself(store: &dyn Store, at: &str) {
 
 async fn a_lease_that_was_committed_is_as_one_that_was_claimed(store: &dyn Store, at: &str) {
     let key = format!("{at}:committed-lease");
+    let lease = |expected, bytes| Commit { is_lease: true, ..commit(&key, expected, bytes, LONG) };
     store.write(&key, b"value".to_vec(), LONG).await.expect("write");
-    assert!(stored(store, commit(&key, Some(b"val"), b"lease-1".to_vec(), LONG)).await.expect("commit"));
+    assert!(stored(store, lease(Some(b"val"), b"lease-1".to_vec())).await.expect("commit"));
     assert_eq!(store.claim(&key, b"lease-2", LONG).await.expect("claim").as_deref(), Some(&b"lease-1"[..]));
     assert!(store.extend(&key, b"lease-1", LONG).await.expect("extend"));
     assert!(!store.swap(&key, b"lease-2", b"other".to_vec(), LONG, &[]).await.expect("swap"));
     assert!(store.swap(&key, b"lease-1", b"later".to_vec(), LONG, &[]).await.expect("swap"));
     assert_eq!(bytes_at(store, &key).await.as_deref(), Some(&b"later"[..]));
 
-    assert!(stored(store, commit(&key, None, b"lease-3".to_vec(), LONG)).await.expect("commit"));
+    assert!(stored(store, lease(None, b"lease-3".to_vec())).await.expect("commit"));
     store.remove(std::slice::from_ref(&key)).await.expect("remove");
     assert!(!store.swap(&key, b"lease-3", b"old".to_vec(), LONG, &[]).await.expect("swap"), "a removal voids it");
-    assert!(stored(store, commit(&key, None, b"lease-4".to_vec(), LONG)).await.expect("commit"));
+    assert!(stored(store, lease(None, b"lease-4".to_vec())).await.expect("commit"));
     assert!(store.release(&key, b"lease-4").await.expect("release"));
     assert_eq!(store.claim(&key, b"lease-5", LONG).await.expect("claim"), None, "it was given back");
 }
@@ -414,6 +423,7 @@ async fn many_are_written_as_each_by_itself(store: &dyn Store, at: &str) {
     let sent = keys.iter().zip(0..).map(|(key, i)| Sent {
         key: key.as_str().into(),
         bytes: vec![i; 3],
+        is_lease: false,
         life: LONG,
         tags: if i == 3 { Arc::clone(&stamps.tags) } else { Arc::default() },
     });

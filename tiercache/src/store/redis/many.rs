@@ -74,6 +74,9 @@ impl RedisStore {
 
     /// One pipeline. A server that does not know the script is sent its text with each of them, once in its life.
     pub(super) async fn swap_many(&self, swaps: &[Swap]) -> Result<Vec<Result<bool>>> {
+        if swaps.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut answers = self.many(&swaps_by("EVALSHA", self.scripts.swap.get_hash(), swaps)).await?;
         if answers.iter().any(is_unknown) {
             // Those that were known have been carried out, and find another value in the place.

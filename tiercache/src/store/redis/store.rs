@@ -84,7 +84,7 @@ impl RedisStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed> {
-        let Commit { key, expected, bytes, life, tags, tell } = commit;
+        let Commit { key, expected, bytes, life, tags, tell, .. } = commit;
         let mut call = self.scripts.commit.key(&*key);
         call.key(tell.log);
         for tag in &*tags {
