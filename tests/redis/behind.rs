@@ -120,6 +120,19 @@ async fn an_invalidation_wins_over_what_is_queued_every_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_removed_by_hand_while_it_is_queued_is_stored_nowhere_and_memory_forgets_it() {
+    let server = RedisServer::start().await;
+    let ((one, chaos), runs) = (held(&server).await, Calls::new());
+    one.scope(row(1, &runs)).await;
+    let key = one.scope(async { row_entry(1).key() }).await.unwrap();
+    let removed: usize = server.connection().await.del(&key).await.unwrap();
+    assert_eq!((removed, peek(&one).await), (1, Some(OLD)), "nobody has told this instance");
+    chaos.heal();
+    one.flush_writes().await;
+    assert_eq!((peek(&one).await, one.stats().l2.writes_given_up), (None, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_load_begun_before_an_invalidation_elsewhere_stays_out() {
     #[cached(at = row_entry(id), skip(gate, runs))]
     async fn gated(id: u64, gate: Arc<Notify>, runs: Calls) -> u64 {

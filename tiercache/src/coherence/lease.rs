@@ -149,7 +149,9 @@ impl Lease {
         };
         let put = guard.write_leases(sent, tell, answer).await;
         if put.is_err() {
-            leased.into_iter().for_each(|(key, marker)| give_back(guard.clone(), key, marker));
+            for (key, marker) in leased {
+                give_back(guard.clone(), key, marker);
+            }
         }
         put
     }

@@ -137,7 +137,8 @@ mod tests {
     use super::*;
 
     fn fill(queue: &Queue<usize>, values: std::ops::Range<usize>, bytes: usize) -> usize {
-        values.map_while(|value| Some(queue.reserve(bytes)?.put(value))).count()
+        let put = |value| queue.reserve(bytes).map(|place| place.put(value));
+        values.map_while(put).count()
     }
 
     async fn taken(outlet: &mut Outlet<usize>) -> Vec<usize> {

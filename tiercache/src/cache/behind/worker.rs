@@ -52,7 +52,9 @@ impl Inner {
 
     /// Stores nothing, and lets others load.
     async fn give_up(&self, queued: Vec<Queued>) {
-        queued.iter().for_each(|queued| self.count_given_up(&queued.target));
+        for Queued { target, .. } in &queued {
+            self.count_given_up(target);
+        }
         join_all(queued.into_iter().map(|queued| queued.filling.give_up())).await;
     }
 
