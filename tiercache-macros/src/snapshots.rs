@@ -80,6 +80,7 @@ fn every_option() {
             id = "shop.profile_of",
             value = UserProfile,
             codec = "json",
+            write = "behind",
             entry = profile_address,
         ),
         quote! {

@@ -20,6 +20,7 @@ use crate::l1::{L1, TagTable};
 use crate::store::Store;
 
 use super::beat::start_flights;
+use super::behind::Writes;
 use super::freshness::{Freshness, Judge};
 use super::limits::Limits;
 use super::named::{DEFAULT, Fallback, Named, NamedCache};
@@ -98,6 +99,7 @@ pub struct CacheBuilder {
     pub(super) freshness: Freshness,
     pub(super) limits: Limits,
     pub(super) keep_hot_keys: Option<usize>,
+    pub(super) writes: Writes,
     pub(super) named: Vec<(String, Named)>,
 }
 
@@ -235,6 +237,7 @@ impl CacheBuilder {
             io,
             l2,
             pending: Pending::new(),
+            behind: self.writes.behind()?,
             telling: RwLock::default(),
             loads,
             max_value_bytes,
@@ -259,6 +262,7 @@ impl CacheBuilder {
             codec: self.codec.or(Codec::default_codec()),
             stale_if_error: self.stale_if_error,
             jitter: self.jitter.unwrap_or(DEFAULT_JITTER),
+            write_mode: self.writes.mode.unwrap_or_default(),
         };
         let mut built: Vec<NamedCache> = Vec::with_capacity(self.named.len());
         for (name, named) in &self.named {

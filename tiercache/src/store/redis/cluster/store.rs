@@ -82,14 +82,14 @@ impl ClusterStore {
 
     /// The others are told after it: who reads in between finds what is new, or nothing.
     async fn commit(&self, commit: Commit) -> Result<Committed> {
-        let Commit { key, expected, bytes, life, tags, tell } = commit;
+        let Commit { key, expected, bytes, life, tags, tell, .. } = commit;
         let stored = self.put(&key, expected.as_deref(), bytes, life, &tags).await?;
         Ok(Committed { stored, place: Some(self.tell(&tell).await?) })
     }
 
     /// Each by its primary, and all of it told once, after it.
     async fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Result<Option<String>> {
-        let put = |Sent { key, bytes, life, tags }| async move { self.put(&key, None, bytes, life, &tags).await };
+        let put = |Sent { key, bytes, life, tags, .. }| async move { self.put(&key, None, bytes, life, &tags).await };
         super::all(sent.into_iter().map(put)).await?;
         self.tell(&tell).await.map(Some)
     }
