@@ -23,7 +23,14 @@ fn read(instance: usize, version: u64, begin: u64, end: u64) -> (usize, Record) 
 }
 
 fn verdict(records: &[(usize, Record)]) -> Verdict {
+    verdict_with(records, &[])
+}
+
+fn verdict_with(records: &[(usize, Record)], rollbacks: &[(u64, u64)]) -> Verdict {
     let mut history = History::default();
+    for (begin, end) in rollbacks {
+        history.add_rollback(*begin, *end);
+    }
     for (instance, record) in records {
         history.add(*instance, *record);
     }
@@ -91,6 +98,47 @@ fn a_failed_invalidation_promises_nothing() {
     let records = [write(1, 10, 20), failed(2, 30), read(HERE, 1, 90_000, 90_001), read(THERE, 2, 90_000, 90_001)];
     assert_eq!(illegal(&records), 0);
     assert_eq!(illegal(&[write(1, 10, 20), failed(2, 30), read(HERE, 0, 90_000, 90_001)]), 1);
+}
+
+#[test]
+fn a_write_within_a_rollback_counts_as_ended_when_that_is_over() {
+    let judged = |reader, begin, rollback| {
+        let verdict = verdict_with(&[write(1, 10, 20), read(reader, 0, begin, begin)], &[rollback]);
+        (verdict.violated(), verdict.widely())
+    };
+    let over = 50_000;
+    assert_eq!(judged(HERE, over, (15, over)), (0, 1));
+    assert_eq!(judged(HERE, over + 1, (15, over)), (1, 0), "its own writes it must see from then on");
+    assert_eq!(judged(THERE, over + BOUND, (15, over)), (0, 1));
+    assert_eq!(
+        judged(THERE, over + BOUND + 1, (15, over)),
+        (1, 0),
+        "the bound of others counts from there, and no more"
+    );
+    assert_eq!(judged(THERE, 20 + BOUND, (15, over)), (0, 0), "that needs no rollback");
+    for elsewhere in [(0, 19), (21, over)] {
+        assert_eq!(judged(HERE, 30, elsewhere), (1, 0), "a write before or after {elsewhere:?} has lost nothing");
+        assert_eq!(
+            judged(THERE, 21 + BOUND, elsewhere),
+            (1, 0),
+            "a write before or after {elsewhere:?} has lost nothing"
+        );
+    }
+}
+
+#[test]
+fn a_rollback_excuses_what_is_older_than_its_writes_from_none_of_the_writes_before() {
+    let records = [write(1, 10, 20), write(2, 10_000, 10_010), read(THERE, 0, 12_000, 12_001)];
+    assert_eq!(verdict_with(&records, &[(10_000, 90_000)]).violated(), 1);
+    let records = [records[0], records[1], read(THERE, 1, 12_000, 12_001)];
+    assert_eq!(verdict_with(&records, &[(10_000, 90_000)]).violated(), 0);
+}
+
+#[test]
+fn a_rollback_within_which_another_one_begins_ends_with_that() {
+    let records = [write(1, 10, 20), read(HERE, 0, 300, 301)];
+    assert_eq!(verdict_with(&records, &[(100, 400), (15, 100)]).violated(), 0);
+    assert_eq!(verdict_with(&records, &[(101, 400), (15, 100)]).violated(), 1);
 }
 
 #[test]

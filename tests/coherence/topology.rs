@@ -1,0 +1,132 @@
+//! Where a run has its L2: one server, a cluster, or a group of sentinels; and what each of them goes through.
+
+mod cluster;
+mod sentinel;
+mod state;
+
+use std::fmt;
+
+use fastrand::Rng;
+use futures_util::future::join_all;
+use redis::Cmd;
+use tiercache_tests::{RedisCluster, RedisServer, SentinelGroup};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topology {
+    Single,
+    Cluster,
+    Sentinel,
+}
+
+/// A server that gives its place to another. What it acknowledged last may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failover {
+    /// By order, while it goes on.
+    Planned,
+    /// It dies; later it comes back, empty, as a replica.
+    Kill,
+    /// It stands still; later it goes on, and takes itself for a primary until it hears otherwise.
+    Freeze,
+}
+
+/// The servers of a run.
+pub(crate) enum Servers {
+    Single(RedisServer),
+    Cluster(RedisCluster),
+    /// And the number of the primary.
+    Sentinel(SentinelGroup, usize),
+}
+
+impl Servers {
+    pub(crate) async fn start(topology: Topology) -> Self {
+        match topology {
+            Topology::Single => Self::Single(RedisServer::start().await),
+            Topology::Cluster => Self::Cluster(RedisCluster::start().await),
+            Topology::Sentinel => Self::Sentinel(SentinelGroup::start().await, 0),
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Single(server) => server.url(),
+            Self::Cluster(cluster) => cluster.url(),
+            Self::Sentinel(group, _) => group.url(),
+        }
+    }
+
+    /// The server that has `key`.
+    pub(crate) async fn home_of(&self, key: &str) -> &RedisServer {
+        match self {
+            Self::Single(server) => server,
+            Self::Cluster(cluster) => &cluster.nodes()[cluster.primary_of(key, 0).await],
+            Self::Sentinel(group, primary) => &group.servers()[*primary],
+        }
+    }
+
+    /// The servers that are written to.
+    pub(crate) async fn primaries(&self) -> Vec<&RedisServer> {
+        match self {
+            Self::Single(server) => vec![server],
+            Self::Cluster(cluster) => cluster::primaries(cluster).await,
+            Self::Sentinel(group, primary) => vec![&group.servers()[*primary]],
+        }
+    }
+
+    /// Has every server obey, also the replicas: one that was a primary still has who came then.
+    pub(crate) async fn all_obey(&self, command: &Cmd) {
+        let servers = match self {
+            Self::Single(server) => std::slice::from_ref(server),
+            Self::Cluster(cluster) => cluster.nodes(),
+            Self::Sentinel(group, _) => group.servers(),
+        };
+        join_all(servers.iter().map(|server| obey(server, command))).await;
+    }
+
+    /// Has each of the primaries obey.
+    pub(crate) async fn primaries_obey(&self, command: &Cmd) {
+        join_all(self.primaries().await.into_iter().map(|server| obey(server, command))).await;
+    }
+
+    /// Has the home of `key` obey.
+    pub(crate) async fn home_obeys(&self, key: &str, command: &Cmd) {
+        obey(self.home_of(key).await, command).await;
+    }
+
+    /// One server ends, and comes back empty. Only a single one does so by itself.
+    pub(crate) async fn restart(&mut self) {
+        if let Self::Single(server) = self {
+            server.restart().await;
+        }
+    }
+
+    /// A server gives its place to another: returns when all are whole again. Says which one it was.
+    pub(crate) async fn fail_over(&mut self, failover: Failover, random: &mut Rng) -> String {
+        match self {
+            Self::Single(_) => "nothing: there is one server".to_owned(),
+            Self::Cluster(cluster) => cluster::fail_over(cluster, failover, random).await,
+            Self::Sentinel(group, primary) => sentinel::fail_over(group, primary, failover, random).await,
+        }
+    }
+
+    /// The slot of `key` goes to another primary, with all that is in it, and comes back.
+    pub(crate) async fn move_slot(&self, key: &str) -> String {
+        match self {
+            Self::Cluster(cluster) => cluster::move_there_and_back(cluster, key).await,
+            _ => "nothing: there are no slots".to_owned(),
+        }
+    }
+}
+
+async fn obey(server: &RedisServer, command: &Cmd) {
+    command.exec_async(&mut server.connection().await).await.expect("the server does as it is told");
+}
+
+impl fmt::Display for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Single => "single",
+            Self::Cluster => "cluster",
+            Self::Sentinel => "sentinel",
+        })
+    }
+}
