@@ -61,16 +61,24 @@ const DECK: [Fault; 10] = [
     Fault::LoseLog,
 ];
 
-const FAILOVERS: [Fault; 3] =
-    [Fault::FailOver(Failover::Planned), Fault::FailOver(Failover::Kill), Fault::FailOver(Failover::Freeze)];
+const FAILOVERS: [Fault; 4] = [
+    Fault::FailOver(Failover::Planned),
+    Fault::FailOver(Failover::Kill),
+    Fault::FailOver(Failover::Freeze),
+    Fault::FailOver(Failover::Lag),
+];
 
 fn deck(topology: Topology) -> Vec<Fault> {
     let own: &[Fault] = match topology {
         Topology::Single => &[Fault::Restart],
-        Topology::Sentinel => &FAILOVERS,
-        Topology::Cluster => &[FAILOVERS[0], FAILOVERS[1], FAILOVERS[2], Fault::MoveSlot, Fault::MoveSlot],
+        Topology::Sentinel => &[],
+        Topology::Cluster => &[Fault::MoveSlot, Fault::MoveSlot],
     };
-    [&DECK, own].concat()
+    [&DECK, own, failovers(topology)].concat()
+}
+
+fn failovers(topology: Topology) -> &'static [Fault] {
+    if topology == Topology::Single { &[] } else { &FAILOVERS }
 }
 
 impl Fault {
@@ -114,7 +122,8 @@ pub(crate) async fn inject(
 ) -> Vec<Befallen> {
     let (random, last) = (Rng::with_seed(seed), until.saturating_sub(1_000_000_000));
     let mut run = Run { servers, instances, random, pauses: JoinSet::new(), settled: 0, befallen: Vec::new() };
-    let mut left = Vec::new();
+    // A failover, where there are any, comes first: a short run is to have one too.
+    let mut left = Vec::from_iter(run.random.choice(failovers(topology)).copied());
     sleep(QUIET * 2).await;
     while nanos() < last {
         if left.is_empty() {

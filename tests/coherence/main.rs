@@ -96,12 +96,12 @@ fn no_read_is_older_than_promised() {
 }
 
 #[test]
-fn no_read_is_older_than_promised_in_a_cluster() {
+fn a_cluster_serves_nothing_older_than_promised() {
     judged(Topology::Cluster);
 }
 
 #[test]
-fn no_read_is_older_than_promised_behind_sentinels() {
+fn sentinels_serve_nothing_older_than_promised() {
     judged(Topology::Sentinel);
 }
 

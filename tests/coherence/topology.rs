@@ -5,11 +5,13 @@ mod sentinel;
 mod state;
 
 use std::fmt;
+use std::time::Duration;
 
 use fastrand::Rng;
 use futures_util::future::join_all;
 use redis::Cmd;
 use tiercache_tests::{RedisCluster, RedisServer, SentinelGroup};
+use tokio::time::sleep;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topology {
@@ -27,7 +29,12 @@ pub(crate) enum Failover {
     Kill,
     /// It stands still; later it goes on, and takes itself for a primary until it hears otherwise.
     Freeze,
+    /// It dies, after its replicas have heard nothing from it for a moment: what it acknowledged meanwhile is lost.
+    Lag,
 }
+
+/// For how long replicas hear nothing.
+const LAG: Duration = Duration::from_secs(1);
 
 /// The servers of a run.
 pub(crate) enum Servers {
@@ -115,6 +122,15 @@ impl Servers {
             _ => "nothing: there are no slots".to_owned(),
         }
     }
+}
+
+/// A primary loses its replicas for ever, and goes on for a moment.
+async fn fall_behind(primary: &RedisServer) {
+    for command in ["ACL SETUSER default -psync -sync", "CLIENT KILL TYPE replica"] {
+        let obeyed: redis::RedisResult<()> = state::ask(primary, command).await;
+        obeyed.expect("a primary does as it is told");
+    }
+    sleep(LAG).await;
 }
 
 async fn obey(server: &RedisServer, command: &Cmd) {

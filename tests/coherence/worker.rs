@@ -24,6 +24,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 const SLOW_TASKS: usize = 8;
 /// How often it is looked whether L2 has failed.
 const LOOK: Duration = Duration::from_millis(5);
+/// Rows that are seldom written: what is wrong with them is not soon put right by the next write.
+const SELDOM: std::ops::Range<u32> = 100..rows::SLOW;
+const SELDOM_BY: u32 = 4;
+/// The instance whose memory is emptied, and how often. The others keep theirs, and seldom see L2.
+const FORGETFUL: usize = 0;
+const FORGETS: Duration = Duration::from_millis(700);
 /// How often the tasks are counted.
 const COUNT: Duration = Duration::from_millis(500);
 /// Who looks as late as this was paused: what failed meanwhile says nothing about the calls after.
@@ -60,12 +66,23 @@ pub(crate) async fn run(instance: usize) {
         let scope = cache.clone();
         tasks.push(tokio::spawn(async move { scope.scope(work.run(until)).await }));
     }
+    if instance == FORGETFUL {
+        tasks.push(tokio::spawn(forget(cache.clone(), until)));
+    }
     let counting = tokio::spawn(count(cache.clone(), self::tasks(&folder, instance)));
     for task in tasks {
         task.await.unwrap();
     }
     counting.abort();
     cache.close().await.unwrap_or(());
+}
+
+/// Empties the memory again and again, as a deployment does: so what L2 holds comes to light.
+async fn forget(cache: Cache, until: u64) {
+    while nanos() < until {
+        sleep(FORGETS).await;
+        cache.clear_l1();
+    }
 }
 
 /// Says again and again how many tasks there are: those of this runtime, and those of the cache's own.
@@ -128,7 +145,9 @@ impl Task {
             }
             if self.random.u32(..4) == 0 {
                 let row = self.row();
-                self.write(row).await;
+                if !SELDOM.contains(&row) || self.random.u32(..SELDOM_BY) == 0 {
+                    self.write(row).await;
+                }
                 self.read(row).await;
             }
             sleep(PAUSE).await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use tiercache_tests::{RedisCluster, RedisServer, eventually};
 
-use super::Failover;
 use super::state::{State, ask};
+use super::{Failover, fall_behind};
 
 /// How long the nodes may take to agree on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,11 +41,15 @@ pub(super) async fn fail_over(cluster: &mut RedisCluster, failover: Failover, ra
         }
         Failover::Kill => cluster.node(deposed).kill().await,
         Failover::Freeze => cluster.nodes()[deposed].pause(),
+        Failover::Lag => {
+            fall_behind(&cluster.nodes()[deposed]).await;
+            cluster.node(deposed).kill().await;
+        }
     }
     eventually(|| async { State::of(&cluster.nodes()[successor]).await.is_primary() }, PATIENCE).await;
     match failover {
         Failover::Planned => {}
-        Failover::Kill => cluster.node(deposed).restart().await,
+        Failover::Kill | Failover::Lag => cluster.node(deposed).restart().await,
         Failover::Freeze => cluster.nodes()[deposed].resume(),
     }
     is_whole(cluster).await;

@@ -6,8 +6,8 @@ use fastrand::Rng;
 use tiercache_tests::{SentinelGroup, eventually};
 use tokio::time::sleep;
 
-use super::Failover;
 use super::state::{State, ask};
+use super::{Failover, fall_behind};
 
 /// How long sentinels and servers may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,11 +26,15 @@ pub(super) async fn fail_over(
         Failover::Planned => group.fail_over().await,
         Failover::Kill => group.server(deposed).kill().await,
         Failover::Freeze => group.servers()[deposed].pause(),
+        Failover::Lag => {
+            fall_behind(&group.servers()[deposed]).await;
+            group.server(deposed).kill().await;
+        }
     }
     *primary = group.is_taken_over(deposed).await;
     match failover {
         Failover::Planned => sleep(SPLIT.mul_f64(random.f64())).await,
-        Failover::Kill => group.server(deposed).restart().await,
+        Failover::Kill | Failover::Lag => group.server(deposed).restart().await,
         Failover::Freeze => {
             group.servers()[deposed].resume();
             sleep(SPLIT.mul_f64(random.f64())).await;
