@@ -74,6 +74,11 @@ impl Nodes {
         Ok(self.read(|map| map.primaries().to_vec()))
     }
 
+    /// How many primaries have been replaced so far.
+    pub(super) fn successions(&self) -> u64 {
+        self.read(Map::successions)
+    }
+
     pub(super) fn moved(&self, slot: u16, address: &str) -> Result<Arc<Node>> {
         self.shared.map.write().unwrap_or_else(PoisonError::into_inner).moved(slot, address)
     }
