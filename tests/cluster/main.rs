@@ -1,6 +1,7 @@
 //! Redis Cluster and Sentinel: the same promises as with one server.
 
 mod failover;
+mod in_flight;
 mod migration;
 mod permissions;
 mod scenario;
