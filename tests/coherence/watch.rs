@@ -27,6 +27,9 @@ pub(crate) struct Sample {
     pub(crate) tasks: u64,
 }
 
+/// One of the numbers of a sample.
+type Of = fn(&Sample) -> u64;
+
 /// All samples, by instance.
 #[derive(Debug)]
 pub(crate) struct Watched(Vec<Vec<Sample>>);
@@ -72,10 +75,10 @@ impl Watched {
     }
 
     /// The first sample and the last one of what has most of it, in all instances.
-    pub(crate) fn first_and_last(&self, of: fn(&Sample) -> u64) -> (u64, u64) {
+    pub(crate) fn first_and_last(&self, of: Of) -> (u64, u64) {
         let most =
             |pick: fn(&[Sample]) -> Option<&Sample>| self.0.iter().filter_map(|samples| pick(samples)).map(of).max();
-        (most(|samples| samples.first()).unwrap_or_default(), most(|samples| samples.last()).unwrap_or_default())
+        (most(<[Sample]>::first).unwrap_or_default(), most(<[Sample]>::last).unwrap_or_default())
     }
 
     /// The instances that occupy more at the end than early on, and what.
@@ -89,13 +92,13 @@ impl Watched {
 }
 
 /// What is bounded, how it is read from a sample, and the most that may become of it.
-type Bound = (&'static str, fn(&Sample) -> u64, fn(u64) -> u64);
+type Bound = (&'static str, Of, fn(u64) -> u64);
 
 /// What the last quarter has more of than the second one, which is after the start.
 fn grown(samples: &[Sample]) -> Vec<String> {
     let quarter = samples.len() / 4;
     let (early, late) = (&samples[quarter..2 * quarter], &samples[samples.len() - quarter..]);
-    let median = |samples: &[Sample], of: fn(&Sample) -> u64| {
+    let median = |samples: &[Sample], of: Of| {
         let mut values: Vec<u64> = samples.iter().map(of).collect();
         values.sort_unstable();
         values[values.len() / 2]
@@ -118,7 +121,7 @@ fn grown(samples: &[Sample]) -> Vec<String> {
 impl fmt::Display for Watched {
     /// A table: the least, the most and the last of each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns: [(&str, fn(&Sample) -> u64); 4] = [
+        let columns: [(&str, Of); 4] = [
             ("MiB", |sample| sample.kib / 1024),
             ("descriptors", |sample| sample.descriptors),
             ("threads", |sample| sample.threads),
@@ -149,7 +152,7 @@ fn what_grows_is_found_and_what_only_starts_up_is_not() {
     assert_eq!(run(|second, level| Sample { kib: level.kib + 1_000 * second, ..level }).len(), 1);
     assert_eq!(run(|second, level| Sample { descriptors: level.descriptors + second / 5, ..level }).len(), 1);
     assert_eq!(run(|second, level| Sample { threads: level.threads + second / 10, ..level }).len(), 1);
-    assert_eq!(run(|second, level| Sample { tasks: level.tasks + second, ..level }).len(), 1);
+    assert_eq!(run(|second, level| Sample { tasks: level.tasks + 2 * second, ..level }).len(), 1);
 }
 
 #[test]
