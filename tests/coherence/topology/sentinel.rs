@@ -45,11 +45,11 @@ pub(super) async fn fail_over(
     format!("server {deposed} gave way to {primary}")
 }
 
-/// The sentinels would order it too, but after eight seconds only.
+/// The sentinels would order it too, but after eight seconds only; or in the same moment, and cut the connection.
 async fn follow(group: &SentinelGroup, deposed: usize, primary: usize) {
-    let port = group.servers()[primary].port();
-    let ordered: redis::RedisResult<()> = ask(&group.servers()[deposed], &format!("REPLICAOF 127.0.0.1 {port}")).await;
-    ordered.expect("a server follows whom it is told to");
+    let command = format!("REPLICAOF 127.0.0.1 {}", group.servers()[primary].port());
+    let ordered = || async { ask::<()>(&group.servers()[deposed], &command).await.is_ok() };
+    eventually(ordered, PATIENCE).await;
 }
 
 /// Waits until all others follow `primary`.
