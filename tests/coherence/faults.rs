@@ -121,7 +121,9 @@ pub(crate) async fn inject(
     until: u64,
 ) -> Vec<Befallen> {
     let (random, last) = (Rng::with_seed(seed), until.saturating_sub(1_000_000_000));
-    let mut run = Run { servers, instances, random, pauses: JoinSet::new(), settled: 0, befallen: Vec::new() };
+    let (primaries, looked) = (servers.settle().await, nanos());
+    let (pauses, befallen) = (JoinSet::new(), Vec::new());
+    let mut run = Run { servers, instances, random, pauses, primaries, looked, settled: 0, befallen };
     // A failover, where there are any, comes first: a short run is to have one too.
     let mut left = Vec::from_iter(run.random.choice(failovers(topology)).copied());
     sleep(QUIET * 2).await;
@@ -145,6 +147,7 @@ pub(crate) async fn inject(
     while let Some(paused) = run.pauses.join_next().await {
         paused.expect("a pause does not panic");
     }
+    run.look().await;
     run.befallen
 }
 
@@ -154,6 +157,9 @@ struct Run<'a> {
     instances: &'a [Pid],
     random: Rng,
     pauses: JoinSet<()>,
+    /// Who the primaries were when it was last looked, and when that was.
+    primaries: Vec<u16>,
+    looked: u64,
     /// When the last failover and what follows from it are over.
     settled: u64,
     befallen: Vec<Befallen>,
@@ -171,15 +177,38 @@ impl Run<'_> {
             // Who stands still redoes nothing.
             while self.pauses.join_next().await.is_some() {}
         }
+        self.look().await;
         let begin = nanos();
         let what = self.act(fault).await;
-        let (end, failover) = (nanos(), matches!(fault, Fault::FailOver(_)));
-        let befallen = Befallen { kind: fault.name(), what: format!("{}: {what}", fault.name()), begin, end, failover };
+        let failover = matches!(fault, Fault::FailOver(_));
+        if failover {
+            self.primaries = self.servers.settle().await;
+        }
+        self.note(fault.name(), &what, begin, failover);
+        sleep(QUIET.mul_f64(0.5 + self.random.f64())).await;
+    }
+
+    /// Servers that a busy machine holds up are taken for dead: also a failover that nobody asked for is one.
+    async fn look(&mut self) {
+        let primaries = self.servers.settle().await;
+        if primaries != self.primaries {
+            self.note(
+                "Unasked".to_owned(),
+                &format!("{:?} gave way to {primaries:?}", self.primaries),
+                self.looked,
+                true,
+            );
+            self.primaries = primaries;
+        }
+        self.looked = nanos();
+    }
+
+    fn note(&mut self, kind: String, what: &str, begin: u64, failover: bool) {
+        let befallen = Befallen { what: format!("{kind}: {what}"), kind, begin, end: nanos(), failover };
         if let Some((_, over)) = befallen.rollback() {
             self.settled = over + LAG;
         }
         self.befallen.push(befallen);
-        sleep(QUIET.mul_f64(0.5 + self.random.f64())).await;
     }
 
     async fn act(&mut self, fault: Fault) -> String {

@@ -5,7 +5,7 @@ mod sentinel;
 mod state;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use futures_util::future::join_all;
@@ -32,6 +32,12 @@ pub(crate) enum Failover {
     /// It dies, after its replicas have heard nothing from it for a moment: what it acknowledged meanwhile is lost.
     Lag,
 }
+
+/// How long servers may take on a busy machine: a sentinel that was held up does nothing for half a minute.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// After that time an order that had no effect is given again: servers that are held up give up.
+const AGAIN: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(20);
 
 /// For how long replicas hear nothing.
 const LAG: Duration = Duration::from_secs(1);
@@ -99,6 +105,16 @@ impl Servers {
         obey(self.home_of(key).await, command).await;
     }
 
+    /// Waits until all are whole, and says who the primaries are, by their ports.
+    pub(crate) async fn settle(&mut self) -> Vec<u16> {
+        match self {
+            Self::Single(_) => {}
+            Self::Cluster(cluster) => cluster::is_whole(cluster).await,
+            Self::Sentinel(group, primary) => *primary = sentinel::is_whole(group).await,
+        }
+        self.primaries().await.into_iter().map(RedisServer::port).collect()
+    }
+
     /// One server ends, and comes back empty. Only a single one does so by itself.
     pub(crate) async fn restart(&mut self) {
         if let Self::Single(server) = self {
@@ -121,6 +137,23 @@ impl Servers {
             Self::Cluster(cluster) => cluster::move_there_and_back(cluster, key).await,
             _ => "nothing: there are no slots".to_owned(),
         }
+    }
+}
+
+/// Waits until `done`, and sees to it by `order`.
+async fn until<D, O>(done: impl Fn() -> D, order: impl Fn() -> O)
+where
+    D: Future<Output = bool>,
+    O: Future<Output = ()>,
+{
+    let (begun, mut ordered) = (Instant::now(), None::<Instant>);
+    while !done().await {
+        assert!(begun.elapsed() < PATIENCE, "the servers did not come to rest within {PATIENCE:?}");
+        if ordered.is_none_or(|at| at.elapsed() > AGAIN) {
+            order().await;
+            ordered = Some(Instant::now());
+        }
+        sleep(POLL).await;
     }
 }
 

@@ -1,15 +1,11 @@
 //! A cluster: a shard gets another primary, a slot moves.
 
-use std::time::Duration;
-
 use fastrand::Rng;
 use tiercache_tests::{RedisCluster, RedisServer, eventually};
 
 use super::state::{State, ask};
-use super::{Failover, fall_behind};
+use super::{Failover, PATIENCE, fall_behind, until};
 
-/// How long the nodes may take to agree on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// The nodes: each shard has number `n` and `n + SHARDS`.
 const SHARDS: usize = 3;
 /// Keys that move at a time.
@@ -35,10 +31,7 @@ pub(super) async fn fail_over(cluster: &mut RedisCluster, failover: Failover, ra
     let deposed = primary_of(cluster, shard).await;
     let successor = (deposed + SHARDS) % (2 * SHARDS);
     match failover {
-        Failover::Planned => {
-            let ordered: redis::RedisResult<()> = ask(&cluster.nodes()[successor], "CLUSTER FAILOVER").await;
-            ordered.expect("a replica with an intact link can be told to take over");
-        }
+        Failover::Planned => {}
         Failover::Kill => cluster.node(deposed).kill().await,
         Failover::Freeze => cluster.nodes()[deposed].pause(),
         Failover::Lag => {
@@ -46,7 +39,13 @@ pub(super) async fn fail_over(cluster: &mut RedisCluster, failover: Failover, ra
             cluster.node(deposed).kill().await;
         }
     }
-    eventually(|| async { State::of(&cluster.nodes()[successor]).await.is_primary() }, PATIENCE).await;
+    let order = || async {
+        if failover == Failover::Planned {
+            // Refused while the link to the primary is not known to be intact.
+            let _: redis::RedisResult<()> = ask(&cluster.nodes()[successor], "CLUSTER FAILOVER").await;
+        }
+    };
+    until(|| async { State::of(&cluster.nodes()[successor]).await.is_primary() }, order).await;
     match failover {
         Failover::Planned => {}
         Failover::Kill | Failover::Lag => cluster.node(deposed).restart().await,
@@ -57,7 +56,7 @@ pub(super) async fn fail_over(cluster: &mut RedisCluster, failover: Failover, ra
 }
 
 /// Waits until every shard has one primary, whose replica follows it, and every node knows.
-async fn is_whole(cluster: &RedisCluster) {
+pub(super) async fn is_whole(cluster: &RedisCluster) {
     let whole = || async {
         for shard in 0..SHARDS {
             let primary = primary_of(cluster, shard).await;

@@ -1,16 +1,16 @@
 //! A group of sentinels gets another primary.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use fastrand::Rng;
+use futures_util::future::join_all;
 use tiercache_tests::{SentinelGroup, eventually};
 use tokio::time::sleep;
 
 use super::state::{State, ask};
-use super::{Failover, fall_behind};
+use super::{Failover, PATIENCE, fall_behind, until};
 
-/// How long sentinels and servers may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How long there are two primaries at most, both of which answer.
 const SPLIT: Duration = Duration::from_secs(2);
 
@@ -23,7 +23,7 @@ pub(super) async fn fail_over(
 ) -> String {
     let deposed = *primary;
     match failover {
-        Failover::Planned => group.fail_over().await,
+        Failover::Planned => {}
         Failover::Kill => group.server(deposed).kill().await,
         Failover::Freeze => group.servers()[deposed].pause(),
         Failover::Lag => {
@@ -31,7 +31,18 @@ pub(super) async fn fail_over(
             group.server(deposed).kill().await;
         }
     }
-    *primary = group.is_taken_over(deposed).await;
+    let order = || async {
+        if failover == Failover::Planned {
+            group.begins_to_fail_over().await;
+        }
+    };
+    let successor = Cell::new(None);
+    let named = || async {
+        successor.set(group.successor(deposed).await);
+        successor.get().is_some()
+    };
+    until(named, order).await;
+    *primary = successor.get().expect("it was waited for");
     match failover {
         Failover::Planned => sleep(SPLIT.mul_f64(random.f64())).await,
         Failover::Kill | Failover::Lag => group.server(deposed).restart().await,
@@ -41,7 +52,7 @@ pub(super) async fn fail_over(
         }
     }
     follow(group, deposed, *primary).await;
-    is_whole(group, *primary).await;
+    *primary = is_whole(group).await;
     format!("server {deposed} gave way to {primary}")
 }
 
@@ -52,22 +63,16 @@ async fn follow(group: &SentinelGroup, deposed: usize, primary: usize) {
     eventually(ordered, PATIENCE).await;
 }
 
-/// Waits until all others follow `primary`.
-async fn is_whole(group: &SentinelGroup, primary: usize) {
+/// Waits until there is one primary, which all others follow, and says which.
+pub(super) async fn is_whole(group: &SentinelGroup) -> usize {
+    eventually(|| async { primary_of_all(group).await.is_some() }, PATIENCE).await;
+    primary_of_all(group).await.expect("it is so for longer than a moment")
+}
+
+async fn primary_of_all(group: &SentinelGroup) -> Option<usize> {
+    let states = join_all(group.servers().iter().map(State::of)).await;
+    let primary = states.iter().position(|state| state.is_primary() && state.is("connected_slaves", "2"))?;
     let port = group.servers()[primary].port();
-    let whole = || async {
-        for (number, server) in group.servers().iter().enumerate() {
-            let state = State::of(server).await;
-            let ready = if number == primary {
-                state.is_primary() && state.is("connected_slaves", "2")
-            } else {
-                state.follows(port)
-            };
-            if !ready {
-                return false;
-            }
-        }
-        true
-    };
-    eventually(whole, PATIENCE).await;
+    let followed = states.iter().enumerate().all(|(number, state)| number == primary || state.follows(port));
+    followed.then_some(primary)
 }
