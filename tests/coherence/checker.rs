@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tiercache_tests::history::{Bounds, History, Journal, Record, Verdict, read_journal};
+use tiercache_tests::history::{Bounds, History, Journal, Record, Rollback, Verdict, read_journal};
 
 const BOUND: u64 = 2_000;
 const BOUNDS: Bounds = Bounds { max_staleness: Duration::from_nanos(BOUND), cut_off: Duration::from_nanos(5 * BOUND) };
@@ -26,10 +26,11 @@ fn verdict(records: &[(usize, Record)]) -> Verdict {
     verdict_with(records, &[])
 }
 
-fn verdict_with(records: &[(usize, Record)], rollbacks: &[(u64, u64)]) -> Verdict {
+/// With rollbacks: begin, end, and when they are over.
+fn verdict_with(records: &[(usize, Record)], rollbacks: &[(u64, u64, u64)]) -> Verdict {
     let mut history = History::default();
-    for (begin, end) in rollbacks {
-        history.add_rollback(*begin, *end);
+    for &(begin, end, over) in rollbacks {
+        history.add_rollback(Rollback { begin, end, over });
     }
     for (instance, record) in records {
         history.add(*instance, *record);
@@ -107,16 +108,13 @@ fn a_write_within_a_rollback_counts_as_ended_when_that_is_over() {
         (verdict.violated(), verdict.widely())
     };
     let over = 50_000;
-    assert_eq!(judged(HERE, over, (15, over)), (0, 1));
-    assert_eq!(judged(HERE, over + 1, (15, over)), (1, 0), "its own writes it must see from then on");
-    assert_eq!(judged(THERE, over + BOUND, (15, over)), (0, 1));
-    assert_eq!(
-        judged(THERE, over + BOUND + 1, (15, over)),
-        (1, 0),
-        "the bound of others counts from there, and no more"
-    );
-    assert_eq!(judged(THERE, 20 + BOUND, (15, over)), (0, 0), "that needs no rollback");
-    for elsewhere in [(0, 19), (21, over)] {
+    let within = (15, 25, over);
+    assert_eq!(judged(HERE, over, within), (0, 1));
+    assert_eq!(judged(HERE, over + 1, within), (1, 0), "its own writes it must see from then on");
+    assert_eq!(judged(THERE, over + BOUND, within), (0, 1));
+    assert_eq!(judged(THERE, over + BOUND + 1, within), (1, 0), "the bound of others counts from there, and no more");
+    assert_eq!(judged(THERE, 20 + BOUND, within), (0, 0), "that needs no rollback");
+    for elsewhere in [(0, 19, over), (21, 30, over)] {
         assert_eq!(judged(HERE, 30, elsewhere), (1, 0), "a write before or after {elsewhere:?} has lost nothing");
         assert_eq!(
             judged(THERE, 21 + BOUND, elsewhere),
@@ -127,18 +125,18 @@ fn a_write_within_a_rollback_counts_as_ended_when_that_is_over() {
 }
 
 #[test]
-fn a_rollback_excuses_what_is_older_than_its_writes_from_none_of_the_writes_before() {
-    let records = [write(1, 10, 20), write(2, 10_000, 10_010), read(THERE, 0, 12_000, 12_001)];
-    assert_eq!(verdict_with(&records, &[(10_000, 90_000)]).violated(), 1);
-    let records = [records[0], records[1], read(THERE, 1, 12_000, 12_001)];
-    assert_eq!(verdict_with(&records, &[(10_000, 90_000)]).violated(), 0);
+fn a_rollback_excuses_none_who_see_less_than_the_writes_before_it() {
+    let (first, second) = (write(1, 10, 20), write(2, 10_000, 10_010));
+    let rollback = [(10_000, 10_020, 90_000)];
+    assert_eq!(verdict_with(&[first, second, read(THERE, 0, 12_100, 12_101)], &rollback).violated(), 1);
+    assert_eq!(verdict_with(&[first, second, read(THERE, 1, 12_100, 12_101)], &rollback).violated(), 0);
 }
 
 #[test]
-fn a_rollback_within_which_another_one_begins_ends_with_that() {
+fn what_is_made_anew_within_the_next_rollback_may_be_lost_again() {
     let records = [write(1, 10, 20), read(HERE, 0, 300, 301)];
-    assert_eq!(verdict_with(&records, &[(100, 400), (15, 100)]).violated(), 0);
-    assert_eq!(verdict_with(&records, &[(101, 400), (15, 100)]).violated(), 1);
+    assert_eq!(verdict_with(&records, &[(100, 200, 400), (15, 25, 150)]).violated(), 0);
+    assert_eq!(verdict_with(&records, &[(151, 200, 400), (15, 25, 150)]).violated(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use redis::{Cmd, cmd};
 use rustix::process::{Pid, Signal, kill_process};
-use tiercache_tests::history::nanos;
+use tiercache_tests::history::{Rollback, nanos};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -106,9 +106,9 @@ pub(crate) struct Befallen {
 }
 
 impl Befallen {
-    /// What was acknowledged from when to when may be lost, and when it holds again.
-    pub(crate) fn rollback(&self) -> Option<(u64, u64)> {
-        self.failover.then(|| (self.begin - LAG, self.end + REPLAY))
+    /// What may be lost: what was acknowledged until all servers were whole again. The journals make it anew.
+    pub(crate) fn rollback(&self) -> Option<Rollback> {
+        self.failover.then(|| Rollback { begin: self.begin - LAG, end: self.end, over: self.end + REPLAY })
     }
 }
 
@@ -205,8 +205,8 @@ impl Run<'_> {
 
     fn note(&mut self, kind: String, what: &str, begin: u64, failover: bool) {
         let befallen = Befallen { what: format!("{kind}: {what}"), kind, begin, end: nanos(), failover };
-        if let Some((_, over)) = befallen.rollback() {
-            self.settled = over + LAG;
+        if let Some(rollback) = befallen.rollback() {
+            self.settled = rollback.over + LAG;
         }
         self.befallen.push(befallen);
     }

@@ -150,9 +150,7 @@ async fn run(topology: Topology) {
 fn judge(folder: &Path, befallen: &[Befallen]) -> Verdict {
     let journals = journals(folder);
     let mut history = History::default();
-    for (begin, end) in befallen.iter().filter_map(Befallen::rollback) {
-        history.add_rollback(begin, end);
-    }
+    befallen.iter().filter_map(Befallen::rollback).for_each(|rollback| history.add_rollback(rollback));
     for (instance, path) in &journals {
         read_journal(path, |record| history.add(*instance, record));
     }

@@ -23,8 +23,26 @@ pub struct Bounds {
 pub struct History {
     keys: HashMap<u32, Writes>,
     cut_off: HashMap<usize, Vec<(u64, u64)>>,
-    rollbacks: Vec<(u64, u64)>,
+    rollbacks: Vec<Rollback>,
     operations: u64,
+}
+
+/// What was acknowledged from `begin` to `end` may be lost, and holds again at `over`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rollback {
+    /// The first moment in which something may have been acknowledged that was lost.
+    pub begin: u64,
+    /// The last one.
+    pub end: u64,
+    /// When all of it holds again.
+    pub over: u64,
+}
+
+impl Rollback {
+    /// When what was acknowledged at `time` holds for good, as far as this goes.
+    fn holds_from(self, time: u64) -> u64 {
+        if (self.begin..=self.end).contains(&time) { self.over } else { time }
+    }
 }
 
 /// The writes of one key.
@@ -40,15 +58,14 @@ struct Writes {
 #[derive(Debug, Default)]
 struct Ended {
     acknowledged: Vec<(u64, u64)>,
-    /// The same, where those within a rollback end with it.
+    /// The same, where those within a rollback end when that is over.
     kept: Vec<(u64, u64)>,
 }
 
 impl Ended {
     /// `rollbacks` are in their order.
-    fn sort(&mut self, rollbacks: &[(u64, u64)]) {
-        let kept =
-            |end| rollbacks.iter().fold(end, |end, over| if (over.0..=over.1).contains(&end) { over.1 } else { end });
+    fn sort(&mut self, rollbacks: &[Rollback]) {
+        let kept = |end| rollbacks.iter().fold(end, |end, rollback| rollback.holds_from(end));
         self.kept = self.acknowledged.iter().map(|(end, version)| (kept(*end), *version)).collect();
         for ends in [&mut self.acknowledged, &mut self.kept] {
             ends.sort_unstable();
@@ -109,9 +126,9 @@ impl History {
         }
     }
 
-    /// What Redis acknowledged from `begin` to `end` it may have lost, but at `end` it holds again.
-    pub fn add_rollback(&mut self, begin: u64, end: u64) {
-        self.rollbacks.push((begin, end));
+    /// Redis may have lost something.
+    pub fn add_rollback(&mut self, rollback: Rollback) {
+        self.rollbacks.push(rollback);
     }
 
     /// Nothing more is to be added: begins the judgement.
