@@ -87,10 +87,22 @@ impl Fault {
         matches!(self, Self::Pause | Self::FailOver(_))
     }
 
-    fn name(self) -> String {
+    /// As it is called in the table.
+    fn name(self) -> &'static str {
         match self {
-            Self::FailOver(failover) => format!("{failover:?}"),
-            other => format!("{other:?}"),
+            Self::LoseBus => "bus lost",
+            Self::LoseConnections => "connections lost",
+            Self::Flush => "flush",
+            Self::EvictStamps => "stamps evicted",
+            Self::EvictTags => "tags evicted",
+            Self::LoseLog => "log lost",
+            Self::Restart => "restart",
+            Self::Pause => "instance paused",
+            Self::MoveSlot => "slot moved",
+            Self::FailOver(Failover::Planned) => "planned failover",
+            Self::FailOver(Failover::Kill) => "primary killed",
+            Self::FailOver(Failover::Freeze) => "primary frozen",
+            Self::FailOver(Failover::Lag) => "primary killed with what it alone had",
         }
     }
 }
@@ -98,7 +110,7 @@ impl Fault {
 /// A fault that befell a run, and when it began and ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Befallen {
-    pub(crate) kind: String,
+    pub(crate) kind: &'static str,
     pub(crate) what: String,
     pub(crate) begin: u64,
     pub(crate) end: u64,
@@ -192,18 +204,14 @@ impl Run<'_> {
     async fn look(&mut self) {
         let primaries = self.servers.settle().await;
         if primaries != self.primaries {
-            self.note(
-                "Unasked".to_owned(),
-                &format!("{:?} gave way to {primaries:?}", self.primaries),
-                self.looked,
-                true,
-            );
+            let what = format!("{:?} gave way to {primaries:?}", self.primaries);
+            self.note("failover unasked", &what, self.looked, true);
             self.primaries = primaries;
         }
         self.looked = nanos();
     }
 
-    fn note(&mut self, kind: String, what: &str, begin: u64, failover: bool) {
+    fn note(&mut self, kind: &'static str, what: &str, begin: u64, failover: bool) {
         let befallen = Befallen { what: format!("{kind}: {what}"), kind, begin, end: nanos(), failover };
         if let Some(rollback) = befallen.rollback() {
             self.settled = rollback.over + LAG;

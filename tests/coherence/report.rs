@@ -55,7 +55,7 @@ fn rows(figures: &Figures<'_>) -> [(&'static str, String); 16] {
 pub(crate) fn by_kind(befallen: &[Befallen]) -> String {
     let mut kinds = BTreeMap::<&str, usize>::new();
     for fault in befallen {
-        *kinds.entry(&fault.kind).or_default() += 1;
+        *kinds.entry(fault.kind).or_default() += 1;
     }
     let kinds = kinds.into_iter().map(|(kind, count)| format!("{count} {kind}"));
     kinds.collect::<Vec<_>>().join(", ")
