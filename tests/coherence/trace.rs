@@ -12,6 +12,8 @@ use super::journals;
 const BEFORE: u64 = 6_000_000_000;
 /// How long after it the trace ends.
 const AFTER: u64 = 300_000_000;
+/// Between two looks whether an instance is cut off, at most.
+const LOOK: u64 = 100_000_000;
 
 pub(crate) fn print(folder: &Path, violation: &Violation, befallen: &[Befallen]) {
     let window = violation.begin.saturating_sub(BEFORE)..violation.end + AFTER;
@@ -36,6 +38,12 @@ pub(crate) fn print(folder: &Path, violation: &Violation, befallen: &[Befallen])
     events.extend(befallen.iter().map(|fault| (fault.begin, fault.end, fault.what.clone())));
     events.retain(|(begin, end, _)| *begin < window.end && *end >= window.start);
     events.sort();
+    // What was noted look after look is one.
+    events.dedup_by(|next, event| {
+        let goes_on = next.2 == event.2 && next.0 <= event.1 + LOOK;
+        event.1 = if goes_on { next.1 } else { event.1 };
+        goes_on
+    });
     println!("\n{violation:?}\nbegin, ms before it | took");
     for (begin, end, what) in events {
         let before = (violation.begin as f64 - begin as f64) / 1e6;

@@ -112,6 +112,13 @@ impl Cache {
         }
     }
 
+    /// How many tasks its own runtime has: for tests that look whether they become more and more.
+    #[cfg(feature = "test-util")]
+    #[doc(hidden)]
+    pub fn tasks(&self) -> usize {
+        self.inner.io.tasks()
+    }
+
     /// What was done about trouble of L2.
     pub(super) fn l2_counts(&self) -> L2Counts {
         let counts = self.inner.l2.as_ref().map(Guard::counts).unwrap_or_default();
