@@ -41,6 +41,11 @@ fn nothing_shipped_unwraps_or_is_left_to_do() {
 }
 
 #[test]
+fn nothing_but_stored_entries_depends_on_the_wall_clock() {
+    report(&over(&SHIPPED, words::check_wall_clock));
+}
+
+#[test]
 fn no_test_is_skipped() {
     let files = tree::tracked().into_iter().filter(|path| tree::is_rust(path) && !path.starts_with("tests/ui/"));
     report(&files.flat_map(|path| words::check_skipped(&path, &tree::read(&path))).collect::<Vec<_>>());

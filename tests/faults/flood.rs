@@ -13,9 +13,9 @@ const BATCH: u64 = 1_000;
 const PER_SECOND: u64 = 100_000;
 const GROWTH: u64 = 64 << 20;
 
-/// The message of an invalidated key of nobody: version, kind, the prefix and its length, a digest.
+/// The message of an invalidated key of nobody: version, kind, who tells it, the length of the prefix and the prefix, a digest.
 fn news() -> Vec<u8> {
-    let mut message = vec![1, 1, 5, 0, 0, 0];
+    let mut message = vec![1, 1, 9, 9, 9, 9, 9, 9, 9, 9, 5, 0, 0, 0];
     message.extend(b"other");
     message.extend(std::iter::repeat_with(|| fastrand::u8(..)).take(32));
     message
@@ -51,6 +51,7 @@ async fn a_flood_of_invalidations_moves_neither_the_bound_nor_memory() {
         id += 1;
     }
     let (told, took) = (flood.await.unwrap(), begun.elapsed());
+    assert_eq!(two.stats().l2.unknown_news, 0, "they are news of keys");
     assert!(grown < GROWTH, "{grown} bytes");
     let rate = told * 1_000 / u64::try_from(took.as_millis()).unwrap();
     let (worst, grown) = (worst.as_millis(), grown >> 20);

@@ -1,11 +1,13 @@
 //! Trouble of Redis is never the caller's. What is promised for each fault is in `table.rs`; each test of a row measures it.
 
+mod apart;
 mod breaker;
 mod bus;
 mod callers;
 mod crash;
 mod evictions;
 mod flood;
+mod misconfigured;
 mod pending;
 mod permissions;
 mod redis_down;
@@ -18,10 +20,13 @@ mod wire;
 
 use std::collections::HashSet;
 
-use tiercache_tests::faults::{at_length, measured, table};
+use tiercache_tests::faults::{at_length, limit, measured, table};
 
 /// What is measured here is measured alone: two tests at once on two cores would measure each other.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// The lines that a log may have about one fault.
+const ABOUT_ONCE: usize = 3;
 
 #[test]
 fn no_two_rows_are_about_the_same_fault() {

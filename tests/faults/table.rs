@@ -23,7 +23,7 @@ macro_rules! rows {
 }
 
 rows! {
-    ABSENT: "Redis absent at start", "connection refused", "calls answer; used ≤ 2 s after it appears";
+    ABSENT: "Redis absent at start", "connection refused", "calls answer; ≤ 3 log lines; used ≤ 2 s after it appears";
     KILLED: "killed and started again under 500 calls/s", "resets", "0 errors; p99 ≤ body + 150 ms; recovers ≤ 2 s";
     HUNG: "hung, and going on", "silence", "p99 ≤ body + deadline + 20 ms; recovers ≤ 2 s";
     SLOW: "5 s latency", "deadline", "first calls ≤ body + deadline; later ones + < 5 ms";
@@ -43,7 +43,10 @@ rows! {
     LOADING: "loading its dump", "LOADING", "0 errors; recovers ≤ 2 s";
     BUSY: "an endless script", "silence, then BUSY", "0 errors; recovers ≤ 2 s";
     READ_ONLY: "became a replica", "READONLY", "0 errors; recovers ≤ 2 s";
-    REFUSED: "wrong password", "WRONGPASS", "calls answer; health says so; ≤ 10 attempts in 10 s";
+    MASTER_DOWN: "a replica that has lost its primary", "MASTERDOWN", "0 errors; recovers ≤ 2 s";
+    REFUSED: "wrong password", "WRONGPASS", "calls answer; health says so; ≤ 10 attempts in 10 s; ≤ 3 log lines";
+    NO_PASSWORD: "no password where one is asked for", "NOAUTH", "calls answer; health says so; ≤ 10 attempts in 10 s; ≤ 3 log lines";
+    TLS_MISMATCH: "TLS where there is none, none where there is, unknown authority", "a silent hang, a reset, an error", "calls answer; health says so; ≤ 10 attempts in 10 s; ≤ 3 log lines";
     FORBIDDEN: "no permission for one command", "NOPERM", "the rest goes on; health names it; ≤ 10 attempts in 10 s";
     FLUSHED: "FLUSHALL under load", "absent keys", "nothing invalidated comes back";
     EVICTED: "eviction of any key of ours under load", "absent keys", "nothing invalidated comes back";

@@ -9,6 +9,9 @@ const MACROS: [&str; 3] = ["todo", "unimplemented", "dbg"];
 /// Put together here, so that this file does not break its own rule.
 const HOMES: [&str; 3] = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
 
+/// The one file that may look at the wall clock.
+const WALL_CLOCK: &str = "tiercache/src/store/embedded/clock.rs";
+
 /// `unwrap`, `todo!` and the like outside tests. Comments and strings may name them.
 pub(crate) fn check_unfinished(source: &Source) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -71,6 +74,21 @@ fn ignored_examples(path: &str, text: &str) -> Vec<Violation> {
     lines.map(|(at, _)| Violation::new(path, at + 1, "an example is ignored: let it run, or say `text`")).collect()
 }
 
+/// Looks at the wall clock, anywhere but where entries have to outlive a restart: one that is set must move nothing else.
+pub(crate) fn check_wall_clock(source: &Source) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    each(source.file.to_token_stream(), &mut |_, tokens| {
+        if let [TokenTree::Ident(word), ..] = tokens
+            && (word == "SystemTime" || word == "UNIX_EPOCH")
+            && source.path != WALL_CLOCK
+        {
+            let text = format!("`{word}`: the wall clock may be set at any time; use `crate::time`");
+            violations.push(Violation::new(&source.path, word.span().start().line, text));
+        }
+    });
+    violations
+}
+
 /// Absolute paths into home directories.
 pub(crate) fn check_homes(path: &str, text: &str) -> Vec<Violation> {
     let lines = text.lines().enumerate();
@@ -98,6 +116,17 @@ fn unfinished_code_is_found_with_its_line() {
     let text = "fn a() {\n b().unwrap();\n let f = Option::unwrap;\n todo!();\n unimplemented!(\"x\");\n quote! { dbg!(x) };\n}";
     let violations = check_unfinished(&Source::parse("a.rs", text).expect("it parses"));
     assert_eq!(violations.iter().map(|found| found.line).collect::<Vec<_>>(), [2, 3, 4, 5, 6], "{violations:?}");
+}
+
+#[test]
+fn a_look_at_the_wall_clock_is_found_but_where_it_may_be() {
+    let text = "use std::time::{Duration, SystemTime};\nfn now() -> SystemTime { SystemTime::now() } // SystemTime";
+    let lines = |path| {
+        let violations = check_wall_clock(&Source::parse(path, text).expect("it parses"));
+        violations.iter().map(|found| found.line).collect::<Vec<_>>()
+    };
+    assert_eq!(lines("a.rs"), [1, 2, 2]);
+    assert_eq!(lines(WALL_CLOCK), Vec::<usize>::new());
 }
 
 #[test]

@@ -79,8 +79,8 @@ async fn a_cold_key_is_loaded_once_by_eight_processes_and_by_another_one_if_the_
     let took = begun.elapsed();
     until(&database, "answered:held", (PROCESSES - 1) * TASKS).await;
     assert_eq!(number(&database, "bodies:held").await, 2, "one body more");
-    // A lease's life, and a poll or two on a machine that is busy.
-    assert!(took < LEASE + Duration::from_secs(1), "{took:?}");
+    // A lease's life, and not the time after which everyone would run a body: the machine may be busy.
+    assert!(took < LEASE + Duration::from_secs(5), "{took:?}");
 }
 
 /// A process of the fleet: tells that it is there, and does as it is told.

@@ -1,6 +1,7 @@
 //! The table of faults, and how its rows are measured.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 #[path = "../faults/table.rs"]
 pub mod table;
@@ -18,4 +19,11 @@ pub fn at_length(short: u64, long: u64) -> u64 {
 /// Whether this is `cargo xtask faults`: then nothing else runs on the machine, and times are held to what is promised.
 pub fn is_at_length() -> bool {
     std::env::var_os("FAULTS_AT_LENGTH").is_some()
+}
+
+/// How long something may take that is promised to take so long: exactly that at length. In a run of all tests there may be ten for each
+/// core; then it is enough that nobody waits for what does not come.
+pub fn limit(promised: Duration) -> Duration {
+    const NOBODY_WAITS: Duration = Duration::from_secs(15);
+    if is_at_length() { promised } else { promised.max(NOBODY_WAITS) }
 }

@@ -37,6 +37,7 @@
 //! - [`Cache::stats`] and [`Cache::health`].
 //! - [`guide::invalidation`]: what to invalidate, when, and what is promised then; [`guide::proof`]: how that is checked.
 //! - [`guide::redis`]: one server, Sentinel or Cluster; TLS, permissions, memory, and what is stored.
+//! - [`guide::faults`]: what is promised when Redis misbehaves, measured fault by fault; which settings matter then.
 //! - [`guide::freshness`]: what to do about values that are old, and bodies that are slow or fail.
 //!
 //! # Concurrent calls on the same key
@@ -133,6 +134,10 @@ pub mod guide {
     /// Redis as L2: one server, Sentinel, Cluster; TLS, permissions, memory, and what is stored.
     #[cfg_attr(feature = "redis", doc = include_str!("../docs/redis.md"))]
     pub mod redis {}
+
+    /// What is promised when Redis misbehaves, and what each fault costs, measured.
+    #[doc = include_str!("../docs/faults.md")]
+    pub mod faults {}
 
     /// Values that are old, late or missing: which option for which trouble, and what each promises.
     #[cfg_attr(feature = "macros", doc = include_str!("../docs/freshness.md"))]

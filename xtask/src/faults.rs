@@ -92,3 +92,20 @@ fn every_row_is_shown_and_what_is_missing_stands_out() {
     assert_eq!(shown.matches("**nothing**").count(), table::ALL.len() - 1);
     assert!(lines.iter().all(|line| line.chars().count() == lines[0].chars().count()), "{shown}");
 }
+
+/// The guide has every row, and no other: with these texts, and something measured.
+#[test]
+fn the_guide_shows_every_row_as_it_is_promised() {
+    let guide =
+        std::fs::read_to_string(crate::run::root().join("tiercache/docs/faults.md")).expect("there is such a guide");
+    let table = guide.lines().skip_while(|line| !line.starts_with("| fault ")).skip(2);
+    let row = |line: &str| {
+        let cells: Vec<String> = line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+        let [fault, seen, promise, measured] = cells.try_into().expect("a row has four cells");
+        assert!(!measured.is_empty() && !measured.contains("**"), "{fault}: {measured}");
+        [fault, seen, promise]
+    };
+    let shown: Vec<[String; 3]> = table.take_while(|line| line.starts_with('|')).map(row).collect();
+    let promised: Vec<[&str; 3]> = table::ALL.iter().map(|row| [row.fault, row.seen, row.promise]).collect();
+    assert_eq!(shown, promised, "run `cargo xtask faults`, and put its rows into tiercache/docs/faults.md");
+}

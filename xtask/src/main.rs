@@ -33,7 +33,7 @@ const COMMANDS: [Command; 12] = [
     ("valkey", "run the tests of Redis, Cluster and Sentinel with valkey-server instead", Run::Plain(test::valkey)),
     ("lint", "check format, clippy, docs, dependencies, features one by one, the minimal Rust", Run::Plain(lint::run)),
     ("audit", "check the dependencies against the advisory database, which it fetches", Run::Plain(lint::audit)),
-    ("fuzz", "build the fuzz targets and run each for a short time", Run::Plain(fuzz::run)),
+    ("fuzz", "build the fuzz targets and run each for 10 s, or so many times (--runs 10000000)", Run::With(fuzz::run)),
     ("servers", "start a Redis server, a cluster and a sentinel group; Ctrl-C ends them", Run::Plain(servers::run)),
     (
         "simulate",

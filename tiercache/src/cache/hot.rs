@@ -2,7 +2,7 @@
 //!
 //! Only a function's first load tells the type of its values, so its hot keys are read then, by a task of the cache's own.
 
-mod list;
+pub(crate) mod list;
 mod sketch;
 #[cfg(all(test, feature = "test-util"))]
 mod tests;

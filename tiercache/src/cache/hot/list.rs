@@ -25,16 +25,16 @@ pub(super) const MOST: usize = 10_000;
 
 /// A key, and the function whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct HotKey {
-    pub(super) site: u64,
-    pub(super) digest: Digest,
+pub(crate) struct HotKey {
+    pub(crate) site: u64,
+    pub(crate) digest: Digest,
 }
 
 /// A key, and about how many hits it had lately.
-pub(super) type Count = (HotKey, u32);
+pub(crate) type Count = (HotKey, u32);
 
 /// The bytes of a list.
-pub(super) fn encode(keys: &[Count]) -> Vec<u8> {
+pub(crate) fn encode(keys: &[Count]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + keys.len() * KEY);
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&[FORMAT, 0, 0, 0, 0]);
@@ -49,7 +49,7 @@ pub(super) fn encode(keys: &[Count]) -> Vec<u8> {
 }
 
 /// The list in `bytes`, if they are one. Any bytes are fine to ask about.
-pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Count>> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<Vec<Count>> {
     let ([magic_0, magic_1, format, sum @ ..], keys) = bytes.split_first_chunk::<HEADER>()?;
     let (keys, rest) = keys.as_chunks::<KEY>();
     let whole = ([*magic_0, *magic_1], *format) == (MAGIC, FORMAT) && rest.is_empty() && keys.len() <= MOST;
@@ -67,12 +67,12 @@ fn read(bytes: &[u8; KEY]) -> Option<Count> {
 }
 
 /// As much of stored bytes as tells one list from another.
-pub(super) fn token(bytes: &[u8]) -> &[u8] {
+pub(crate) fn token(bytes: &[u8]) -> &[u8] {
     bytes.get(..HEADER).unwrap_or(bytes)
 }
 
 /// The `most` hottest keys after `own` was counted: what was hot before counts half.
-pub(super) fn merge(old: &[Count], own: &[Count], most: usize) -> Vec<Count> {
+pub(crate) fn merge(old: &[Count], own: &[Count], most: usize) -> Vec<Count> {
     let mut counts = HashMap::<HotKey, u32>::new();
     let halved = old.iter().map(|(key, count)| (*key, count / 2));
     for (key, count) in halved.chain(own.iter().copied()).filter(|(_, count)| *count > 0) {

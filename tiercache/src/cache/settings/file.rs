@@ -53,7 +53,8 @@ impl CacheBuilder {
     }
 }
 
-fn from_text(text: &str, environment: Values) -> Result<CacheBuilder> {
+/// A builder with what a file of this text and the environment set.
+pub(crate) fn from_text(text: &str, environment: Values) -> Result<CacheBuilder> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         Error::config(format!("this is not TOML: {}", error.message())).with_source(error)
     })?;

@@ -1,7 +1,7 @@
 //! Settings by name, from the environment and from a file.
 
 #[cfg(feature = "config-file")]
-mod file;
+pub(crate) mod file;
 mod names;
 mod url;
 
@@ -16,7 +16,7 @@ use super::builder::CacheBuilder;
 const ENVIRONMENT: &str = "TIERCACHE_";
 
 /// Values by the names of one table.
-type Values = BTreeMap<String, String>;
+pub(crate) type Values = BTreeMap<String, String>;
 
 impl Cache {
     /// Builds a cache from the environment: `TIERCACHE_NAMESPACE`, `TIERCACHE_L2_URL`, and so on, one name for each setting of the

@@ -179,6 +179,10 @@ async fn dial(shared: Arc<Shared>, tell: watch::Sender<()>) {
         let text = format!("Redis did not accept a connection within {:?}", shared.connect_timeout);
         Err(Error::new(ErrorKind::Unavailable, text))
     });
+    let result = match result {
+        Ok(up) => Ok(up),
+        Err(error) => Err(shared.server.explain(error).await),
+    };
     let mut state = shared.lock();
     let State::Dialling { pause, .. } = &*state else { return };
     let pause = *pause;

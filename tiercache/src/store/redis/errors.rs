@@ -4,6 +4,10 @@ use redis::{ErrorKind as RedisKind, RedisError, ServerErrorKind};
 
 use crate::error::{Error, ErrorKind};
 
+const NO_LOGIN: &str = "Redis asks for a password: write redis://[user]:password@host in its URL";
+const WRONG_LOGIN: &str =
+    "Redis does not know the user or password in its URL: correct them there, or permit them in Redis";
+
 /// Redis's error as ours: what it means to a cache.
 pub(super) fn translate(error: RedisError) -> Error {
     let kind = match error.kind() {
@@ -21,6 +25,9 @@ pub(super) fn translate(error: RedisError) -> Error {
         _ => by_code(error.code()),
     };
     let text = match error.code() {
+        Some("NOAUTH") => NO_LOGIN.to_owned(),
+        Some("WRONGPASS") => WRONG_LOGIN.to_owned(),
+        None if error.kind() == RedisKind::AuthenticationFailed => WRONG_LOGIN.to_owned(),
         Some(code) => format!("Redis answered {code}"),
         None => format!("Redis: {}", error.category()),
     };

@@ -4,7 +4,10 @@
 mod cluster;
 mod connection;
 mod errors;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod many;
+mod mismatch;
 mod news;
 mod scripts;
 #[cfg(feature = "sentinel")]

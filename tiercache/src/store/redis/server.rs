@@ -4,7 +4,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ProtocolVersion};
 
 use super::errors::translate_first;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 #[derive(Clone)]
 pub(super) enum Server {
@@ -47,6 +47,15 @@ impl Server {
             }
             #[cfg(feature = "sentinel")]
             Self::Primary(sentinels) => sentinels.connect(config).await,
+        }
+    }
+
+    /// What a connection that did not come about failed of, if there is more to be found out.
+    pub(super) async fn explain(&self, error: Error) -> Error {
+        match self {
+            Self::At(client) => super::mismatch::explain(client.get_connection_info().addr(), error).await,
+            #[cfg(feature = "sentinel")]
+            Self::Primary(_) => error,
         }
     }
 

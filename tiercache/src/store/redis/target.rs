@@ -99,6 +99,11 @@ fn sentinel(scheme: &str, rest: &str) -> Result<Target> {
     if name.is_empty() {
         return Err(Error::config(format!("this URL does not say which primary the sentinels watch: {FORM}")));
     }
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte)) {
+        // It may be the end of a login with a `/` in it, so it is not shown.
+        let text = "what this URL says after its first `/` is no name of a primary: a `/` in a user or password is %2F";
+        return Err(Error::config(format!("{text}; {FORM}")));
+    }
     let sentinel = |host: &str| {
         let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
         server(&format!("{scheme}://{host}{}", if has_port { "" } else { ":26379" }))
@@ -174,6 +179,7 @@ mod tests {
             ("redis+sentinel://me:s3cret@a:1", "which primary"),
             ("redis+sentinel://me:s3cret@a:1/", "which primary"),
             ("redis+sentinel://me:s3cret@/shop", "names no sentinel"),
+            ("redis+sentinel://m/e:s3cret@a:1/shop", "a `/` in a user or password is %2F"),
             ("redis+cluster://me:s3cret@a:port", "cannot be used"),
             ("redis+sentinel://me:s3cret@a:1/shop/s3cret", "cannot be used"),
             ("redis+shards://me:s3cret@a:1", "cannot be used"),

@@ -6,8 +6,8 @@
 mod map;
 mod news;
 mod nodes;
-mod route;
-mod slots;
+pub(super) mod route;
+pub(super) mod slots;
 mod store;
 
 use std::time::Duration;

@@ -17,7 +17,7 @@ const HOPS: usize = 8;
 const TRY_AGAIN: Duration = Duration::from_millis(10);
 
 /// Where a node sends a request.
-enum Hop {
+pub(in crate::store::redis) enum Hop {
     Moved(String),
     Ask(String),
     TryAgain,
@@ -96,7 +96,7 @@ async fn ask_new(node: &Node, pipeline: &Pipeline) -> Result<Vec<Value>> {
     Ok(answers.into_iter().skip(1).step_by(2).collect())
 }
 
-fn hop(answers: &[Value], asked: &str) -> Option<Hop> {
+pub(in crate::store::redis) fn hop(answers: &[Value], asked: &str) -> Option<Hop> {
     answers.iter().find_map(|answer| {
         let Value::ServerError(error) = answer else { return None };
         let error = RedisError::from(error.clone());

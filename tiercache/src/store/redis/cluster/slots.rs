@@ -4,24 +4,24 @@ use crc16::{State, XMODEM};
 use redis::Value;
 
 /// How many slots there are.
-pub(super) const SLOTS: u16 = 16_384;
+pub(in crate::store::redis) const SLOTS: u16 = 16_384;
 
 /// The slot of a key: that of what is between its first braces, if there is anything. (Redis Cluster specification, "hash tags".)
-pub(super) fn slot_of(key: &str) -> u16 {
+pub(in crate::store::redis) fn slot_of(key: &str) -> u16 {
     let tag = key.split_once('{').and_then(|(_, rest)| Some(rest.split_once('}')?.0));
     State::<XMODEM>::calculate(tag.filter(|tag| !tag.is_empty()).unwrap_or(key).as_bytes()) % SLOTS
 }
 
 /// A range of slots, and the address of their primary.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Range {
-    pub(super) first: u16,
-    pub(super) last: u16,
-    pub(super) primary: String,
+pub(in crate::store::redis) struct Range {
+    pub(in crate::store::redis) first: u16,
+    pub(in crate::store::redis) last: u16,
+    pub(in crate::store::redis) primary: String,
 }
 
 /// What `CLUSTER SLOTS` answers: the ranges, in their order; a node that does not know its own name is at `asked`. Nothing if it is no such answer.
-pub(super) fn parse(answer: &Value, asked: &str) -> Option<Vec<Range>> {
+pub(in crate::store::redis) fn parse(answer: &Value, asked: &str) -> Option<Vec<Range>> {
     let Value::Array(ranges) = answer else { return None };
     let mut ranges = ranges.iter().map(|range| parse_range(range, asked)).collect::<Option<Vec<_>>>()?;
     ranges.sort_by_key(|range| range.first);
