@@ -135,7 +135,7 @@ impl Lease {
         };
         let put = guard.commit_lease(commit, answer).await;
         if put.is_err() {
-            give_back(guard.clone(), Arc::clone(key), marker);
+            give_back(guard, Arc::clone(key), marker);
         }
         put
     }
@@ -157,7 +157,7 @@ impl Lease {
         let put = guard.write_leases(sent, tell, answer).await;
         if put.is_err() {
             for (key, marker) in leased {
-                give_back(guard.clone(), key, marker);
+                give_back(guard, key, marker);
             }
         }
         put
@@ -167,7 +167,7 @@ impl Lease {
     pub(crate) async fn give_back(mut self) {
         self.held = false;
         // If it cannot be given back, it lapses.
-        let _ = self.guard.release(Arc::clone(&self.key), Arc::clone(&self.expected)).await;
+        let _ = self.guard.unpaced().release(Arc::clone(&self.key), Arc::clone(&self.expected)).await;
     }
 
     /// Puts `bytes` in the place for `life` if the right has not been lost, else leaves nothing there; tells the other instances.

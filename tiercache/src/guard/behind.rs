@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Guard;
+use super::rights::Right;
 use crate::error::Result;
 use crate::store::{Commit, Committed, Sent, Store, Swap, Tell};
 
@@ -15,7 +16,7 @@ impl Guard {
         commit: Commit,
         then: impl FnOnce(Committed) -> T + Send + 'static,
     ) -> Result<T> {
-        self.run_write(move |store| async move { store.commit(commit).await.map(then) }).await
+        self.run_write(Right::Write, move |store| async move { store.commit(commit).await.map(then) }).await
     }
 
     /// As [`Guard::write_many`], of leases that `then` takes into its care.
@@ -25,7 +26,7 @@ impl Guard {
         tell: Tell,
         then: impl FnOnce(Option<String>) -> T + Send + 'static,
     ) -> Result<T> {
-        self.run_write(move |store| async move { store.write_many(sent, tell).await.map(then) }).await
+        self.run_write(Right::Write, move |store| async move { store.write_many(sent, tell).await.map(then) }).await
     }
 
     /// Waits for `what`, for so long at most, by the clock of the cache's own thread. Says whether it came to its end.
@@ -39,7 +40,7 @@ impl Guard {
     ///
     /// What they failed of, if all have.
     pub(crate) async fn swap_many(&self, swaps: Vec<Swap>) -> Result<Vec<Result<bool>>> {
-        self.run_write(move |store: Arc<dyn Store>| async move {
+        self.run_write(Right::Fill, move |store: Arc<dyn Store>| async move {
             let mut swapped = store.swap_many(swaps).await?;
             if swapped.iter().all(Result::is_err)
                 && let Some(failed) = swapped.pop()
