@@ -211,7 +211,10 @@ async fn a_value_that_l2_does_not_take_is_given_up_and_its_key_is_free() {
 async fn closing_stores_what_is_queued() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = || async {
-        let disk = Embedded::open(folder.path().join("cache")).expect("a file");
+        let disk = Chaos::over(Embedded::open(folder.path().join("cache")).expect("a file"));
+        // So that there is something left to store.
+        disk.only([Operation::FillMany]);
+        disk.latency(Duration::from_millis(30));
         let builder = Cache::builder().l2(disk).l2_deadline(SOON).write_mode(WriteMode::Behind);
         builder.build().await.expect("a cache")
     };
