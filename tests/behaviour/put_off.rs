@@ -9,7 +9,7 @@ use tokio::time::advance;
 use super::{in_memory, over};
 
 /// Fails from its second run up to the one before `well`.
-async fn flaky(runs: &Calls, well: usize) -> Result<usize, String> {
+fn flaky(runs: &Calls, well: usize) -> Result<usize, String> {
     let run = runs.hit();
     assert!(run != 4, "a panic is a failure too");
     if (2..well).contains(&run) { Err("down".into()) } else { Ok(run) }
@@ -17,12 +17,12 @@ async fn flaky(runs: &Calls, well: usize) -> Result<usize, String> {
 
 #[cached(ttl = 60, stale_while_revalidate = 600, skip(runs, well))]
 async fn stale(runs: Calls, well: usize) -> Result<usize, String> {
-    flaky(&runs, well).await
+    flaky(&runs, well)
 }
 
 #[cached(ttl = 1000, refresh_ahead = 0.06, skip(runs, well))]
 async fn ahead(runs: Calls, well: usize) -> Result<usize, String> {
-    flaky(&runs, well).await
+    flaky(&runs, well)
 }
 
 async fn secs(secs: u64) {
@@ -124,7 +124,7 @@ async fn who_finds_nothing_that_may_be_given_loads_at_once() {
 async fn a_stale_value_that_was_found_in_l2_is_put_off_as_well() {
     #[cached(ttl = "100ms", stale_while_revalidate = 600, skip(runs))]
     async fn short(runs: Calls) -> Result<usize, String> {
-        flaky(&runs, 4).await
+        flaky(&runs, 4)
     }
     let (l2, runs) = (Memory::new(), Calls::new());
     let (one, two) = (over(&l2).await, over(&l2).await);

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tiercache::{Cache, CallExt, Chaos, ErrorKind, Key, Memory, Operation, Policy, Source, cached};
-use tiercache_tests::{Calls, eventually};
+use tiercache::{CallExt, ErrorKind, Key, Policy, Source, cached};
+use tiercache_tests::Calls;
 
 use super::{User, in_memory, two_instances};
-
-const LATE: Duration = Duration::from_secs(20);
 
 #[cached(prefix = "user", skip(runs))]
 async fn find(id: u64, runs: &Calls) -> User {
@@ -83,25 +81,4 @@ async fn without_an_l2_there_is_nothing_to_wait_for() {
         .await;
     cache.flush_invalidations().await.unwrap();
     assert_eq!(cache.stats().total.invalidations, 1);
-}
-
-#[tokio::test]
-async fn what_is_on_its_way_is_no_trouble_and_what_l2_could_not_be_told_is() {
-    let chaos = Chaos::over(Memory::new());
-    let cache = Cache::builder().l2(chaos.clone()).l2_deadline(Duration::from_secs(20)).build().await.unwrap();
-    let settled = async || cache.health().await.is_good() && cache.health().await.pending_invalidations == 0;
-    eventually(settled, LATE).await;
-    chaos.only([Operation::Invalidate]);
-    chaos.latency(Duration::from_millis(500));
-    cache.queue_invalidation(&Key::new("user", &1).unwrap());
-    let health = cache.health().await;
-    assert_eq!((health.pending_invalidations, health.invalidations_overdue, health.is_good()), (1, false, true));
-    eventually(settled, LATE).await;
-    chaos.latency(Duration::ZERO);
-    chaos.fail(ErrorKind::WrongType);
-    cache.queue_invalidation(&Key::new("user", &1).unwrap());
-    eventually(async || !cache.health().await.is_good(), LATE).await;
-    assert!(cache.health().await.invalidations_overdue);
-    chaos.heal();
-    eventually(settled, LATE).await;
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tiercache::{Cache, CallExt, ErrorKind, Key, Source, cached};
+use tiercache::{Cache, CallExt, Chaos, ErrorKind, Key, Memory, Operation, Source, cached};
 use tiercache_tests::{Calls, Proxy, RedisServer, eventually};
 
 use super::breaker::patient;
@@ -200,4 +200,27 @@ async fn closing_waits_for_what_is_under_way() {
     closing.await.unwrap();
     invalidating.await.unwrap();
     eventually(async || source(&two, 1, &runs).await.0 > old, Duration::from_secs(5)).await;
+}
+
+const LATE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn what_is_on_its_way_is_no_trouble_and_what_l2_could_not_be_told_is() {
+    let chaos = Chaos::over(Memory::new());
+    let cache = Cache::builder().l2(chaos.clone()).l2_deadline(Duration::from_secs(20)).build().await.unwrap();
+    let settled = async || cache.health().await.is_good() && cache.health().await.pending_invalidations == 0;
+    eventually(settled, LATE).await;
+    chaos.only([Operation::Invalidate]);
+    chaos.latency(Duration::from_millis(500));
+    cache.queue_invalidation(&Key::new("user", &1).unwrap());
+    let health = cache.health().await;
+    assert_eq!((health.pending_invalidations, health.invalidations_overdue, health.is_good()), (1, false, true));
+    eventually(settled, LATE).await;
+    chaos.latency(Duration::ZERO);
+    chaos.fail(ErrorKind::WrongType);
+    cache.queue_invalidation(&Key::new("user", &1).unwrap());
+    eventually(async || !cache.health().await.is_good(), LATE).await;
+    assert!(cache.health().await.invalidations_overdue);
+    chaos.heal();
+    eventually(settled, LATE).await;
 }

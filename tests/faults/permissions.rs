@@ -21,7 +21,7 @@ impl Limited {
         let server = RedisServer::start().await;
         permit(&server, &["reset", "on", ">secret", "~*", "&*", "+@all"]).await;
         permit(&server, commands).await;
-        let limited = Redis::new(&format!("redis://limited:secret@127.0.0.1:{}", server.port())).unwrap();
+        let limited = Redis::new(format!("redis://limited:secret@127.0.0.1:{}", server.port())).unwrap();
         let one = Cache::builder().l2(limited).l2_deadline(Duration::from_secs(1));
         let one = one.l2_breaker_max(Duration::from_secs(1)).build().await.unwrap();
         let two = patient(&server.url()).await;
