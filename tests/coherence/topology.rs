@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use futures_util::future::join_all;
 use redis::Cmd;
-use tiercache_tests::{RedisCluster, RedisServer, SentinelGroup};
+use tiercache_tests::{RedisCluster, RedisServer, SentinelGroup, eventually};
 use tokio::time::sleep;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,15 +159,15 @@ where
 
 /// A primary loses its replicas for ever, and goes on for a moment.
 async fn fall_behind(primary: &RedisServer) {
-    for command in ["ACL SETUSER default -psync -sync", "CLIENT KILL TYPE replica"] {
-        let obeyed: redis::RedisResult<()> = state::ask(primary, command).await;
-        obeyed.expect("a primary does as it is told");
-    }
+    obey(primary, redis::cmd("ACL").arg(&["SETUSER", "default", "-psync", "-sync"])).await;
+    obey(primary, redis::cmd("CLIENT").arg(&["KILL", "TYPE", "replica"])).await;
     sleep(LAG).await;
 }
 
+/// Has a server obey, if need be after another attempt: a sentinel that gives it another role cuts its connections.
 async fn obey(server: &RedisServer, command: &Cmd) {
-    command.exec_async(&mut server.connection().await).await.expect("the server does as it is told");
+    let obeys = || async { command.exec_async(&mut server.connection().await).await.is_ok() };
+    eventually(obeys, PATIENCE).await;
 }
 
 impl fmt::Display for Topology {
