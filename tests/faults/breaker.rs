@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tiercache::{Cache, CallExt, L2Health, Redis, Source, cached};
 use tiercache_tests::{Calls, Proxy, RedisServer, eventually};
 
-use super::redis_down::{BODY, at, calling, recovers, recovery, served};
+use super::redis_down::{BEYOND, BODY, at, calling, recovers, recovery, served};
 use super::table::BLACK_HOLE;
 use super::{ALONE, limit, measured};
 
@@ -54,7 +54,7 @@ async fn behind_a_black_hole_calls_cost_no_deadline_and_it_ends_by_itself() {
     proxy.pass();
     let used = recovery(&two, &one).await;
     assert!(matches!(one.health().await.l2, L2Health::Up { .. }));
-    let carried = served(load, BODY + DEADLINE + Duration::from_millis(150)).await;
+    let carried = served(load, BODY + DEADLINE + BEYOND).await;
     measured(BLACK_HOLE, format!("1,000 calls in {} ms; {carried}; used after {used} ms", took.as_millis()));
 }
 
@@ -73,8 +73,8 @@ async fn nothing_is_sent_on_behalf_of_calls_while_it_is_open() {
     }
     let probes = usize::try_from(begun.elapsed().as_secs()).unwrap() * 2 + 1;
     let tries = proxy.accepted() - before;
-    // Each probe may try twice.
-    assert!(tries <= 2 * probes, "{tries} connections for {probes} probes");
+    // Each probe may try twice, and a try that is cut off is followed by a look whether TLS was meant.
+    assert!(tries <= 4 * probes, "{tries} connections for {probes} probes");
     let failed = cache.stats().l2_errors.values().sum::<u64>() - errors.values().sum::<u64>();
     assert!(failed <= probes as u64, "{failed} operations for {probes} probes");
 }

@@ -82,7 +82,7 @@ async fn number(id: u64, group: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_distinct_keys_stay_within_the_bound_of_memory() {
     let _alone = ALONE.lock().await;
-    let keys = at_length(50_000, 10_000_000);
+    let keys = at_length(50_000, 5_000_000);
     let one = walked(L1::mini_moka(), keys).await;
     let two = walked(L1::quick_cache(), keys).await;
     let (most, grown) = (one.0.max(two.0), one.1.max(two.1) >> 20);

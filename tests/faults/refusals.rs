@@ -7,7 +7,7 @@ use tiercache::Cache;
 use tiercache_tests::{Calls, RedisServer, eventually};
 use tokio::time::sleep;
 
-use super::redis_down::{BODY, DEADLINE, MARGIN, at, calling, find, recovers, recovery, served};
+use super::redis_down::{BEYOND, BODY, at, calling, find, recovers, recovery, served};
 use super::table::{BUSY, LOADING, MASTER_DOWN, READ_ONLY, Row};
 use super::{ALONE, at_length, measured};
 
@@ -19,7 +19,7 @@ async fn refused(row: Row, one: &Cache, two: &Cache, end: impl AsyncFnOnce()) {
     sleep(Duration::from_millis(at_length(300, 1_000))).await;
     end().await;
     let took = recovery(one, two).await;
-    let carried = served(load, BODY + DEADLINE + MARGIN).await;
+    let carried = served(load, BODY + BEYOND).await;
     measured(row, format!("{carried}; used after {took} ms"));
 }
 
