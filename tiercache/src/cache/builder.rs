@@ -153,16 +153,6 @@ impl CacheBuilder {
         self
     }
 
-    /// How long an operation of L2 may take before the call goes on without it (100 ms).
-    ///
-    /// A call makes several: it reads, asks for the right to load, and stores. For all of them together its caller waits one and a half times
-    /// as long at most; then the body runs without L2, or what it gave is stored without its caller. A batch waits once for all its elements.
-    /// Waiting for another instance's load does not count, and what is invalidated or committed is always waited for.
-    pub fn l2_deadline(mut self, deadline: Duration) -> Self {
-        self.l2_deadline = Some(deadline);
-        self
-    }
-
     /// How long a caller waits for another caller's load before it runs its own (10 s).
     pub fn wait_limit(mut self, limit: Duration) -> Self {
         self.wait_limit = Some(limit);
