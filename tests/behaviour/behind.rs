@@ -185,9 +185,12 @@ async fn what_finds_the_queue_full_is_written_through() {
     let stats = cache.stats().l2;
     assert_eq!((stats.queued_writes, stats.writes_not_queued), (2, 2));
     assert_eq!(other.get_many::<u64>(&keys).await, [None, None, Some(1), Some(1)]);
+    cache.set_many(keys.iter().zip(&[2_u64; 3]), &Policy::new()).await.expect("they can be stored");
+    assert_eq!(cache.stats().l2.writes_not_queued, 5, "many are queued together, or not at all");
     chaos.heal();
     cache.flush_writes().await;
-    assert_eq!(other.get_many::<u64>(&keys).await, [Some(1); 4]);
+    other.clear_l1();
+    assert_eq!(other.get_many::<u64>(&keys).await, [Some(2), Some(2), Some(2), Some(1)]);
 }
 
 #[tokio::test]

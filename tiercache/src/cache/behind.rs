@@ -155,13 +155,25 @@ pub(super) struct Place(queue::Place<Queued>);
 impl Place {
     /// Room for a value of so many bytes, if it is to be written behind and there is any.
     pub(super) fn of(request: &Request, bytes: usize) -> Option<Self> {
-        let inner = &request.cache.inner;
-        let guard = inner.l2.as_ref().filter(|_| request.terms.write_mode == WriteMode::Behind)?;
-        let place = inner.behind.queue(inner, guard).reserve(bytes);
-        if place.is_none() {
-            inner.behind.not_queued.fetch_add(1, Ordering::Relaxed);
+        Self::of_all([(request, bytes)])?.pop()
+    }
+
+    /// Room for several values, all or none.
+    pub(super) fn of_all<'a>(values: impl IntoIterator<Item = (&'a Request, usize)>) -> Option<Vec<Self>> {
+        let mut values = values.into_iter().peekable();
+        let (request, _) = values.peek().filter(|(request, _)| request.terms.write_mode == WriteMode::Behind)?;
+        let (behind, guard) = (&request.cache.inner.behind, request.cache.inner.l2.as_ref()?);
+        let queue = behind.queue(&request.cache.inner, guard);
+        let mut places = Vec::new();
+        while let Some((_, bytes)) = values.next() {
+            let Some(place) = queue.reserve(bytes) else {
+                let through = places.len() + 1 + values.count();
+                behind.not_queued.fetch_add(through.try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+                return None;
+            };
+            places.push(Self(place));
         }
-        place.map(Self)
+        Some(places)
     }
 
     /// Queues what is to be stored, of which memory has `entry`, unless the fence has not let it in.

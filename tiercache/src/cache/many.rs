@@ -163,8 +163,7 @@ async fn write_many<T>(
     sent: Vec<Sent>,
     tell: Tell,
 ) -> Result<(Option<String>, Vec<(Place, Filling)>)> {
-    let rooms: Option<Vec<_>> =
-        puts.iter().zip(&sent).map(|(put, sent)| Place::of(&put.request, sent.bytes.len())).collect();
+    let rooms = Place::of_all(puts.iter().zip(&sent).map(|(put, sent)| (&put.request, sent.bytes.len())));
     let Some(rooms) = rooms else { return Ok((guard.write_many(sent, tell).await?, Vec::new())) };
     let keys: Vec<_> = sent.iter().map(|sent| Arc::clone(&sent.key)).collect();
     let (place, leases) = Lease::put_many(guard, &keys, tell).await?;
