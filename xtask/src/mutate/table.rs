@@ -105,12 +105,12 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     simulated(
         "An entry carries the stamps from before its load",
         WRITE,
-        "let Ok(sealed) = seal(request, value, life, load_time, fill.stamps) else { return (None, false) };",
-        "let groups = &request.region.groups;
+        "let Fill { lease, stamps } = fill;",
+        "let Fill { lease, stamps } = fill;
+    let groups = &request.region.groups;
     let Some(l2) = request.l2() else { return (None, false) };
     let made = l2.stamp(request.stamps(), request.terms.longest()).await;
-    let stamps = made.map_or(fill.stamps, |made| groups.stamped(request.tags.hashes(), &made));
-    let Ok(sealed) = seal(request, value, life, load_time, stamps) else { return (None, false) };",
+    let stamps = made.map_or(stamps, |made| groups.stamped(request.tags.hashes(), &made));",
     ),
     simulated(
         "An invalidation makes this process forget the load under way",
