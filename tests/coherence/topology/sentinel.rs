@@ -65,8 +65,13 @@ async fn follow(group: &SentinelGroup, deposed: usize, primary: usize) {
 
 /// Waits until there is one primary, which all others follow, and says which.
 pub(super) async fn is_whole(group: &SentinelGroup) -> usize {
-    eventually(|| async { primary_of_all(group).await.is_some() }, PATIENCE).await;
-    primary_of_all(group).await.expect("it is so for longer than a moment")
+    let primary = Cell::new(None);
+    let whole = || async {
+        primary.set(primary_of_all(group).await);
+        primary.get().is_some()
+    };
+    eventually(whole, PATIENCE).await;
+    primary.get().expect("it was waited for")
 }
 
 async fn primary_of_all(group: &SentinelGroup) -> Option<usize> {
