@@ -1,23 +1,34 @@
 //! Redis Cluster and Sentinel: the same promises as with one server.
 
+mod down;
 mod failover;
+mod lost;
 mod migration;
 mod permissions;
 mod scenario;
 mod sentinel;
 mod slots;
+mod tls;
+mod under_load;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tiercache::{Cache, CallExt, Redis, Source, cached};
+use tiercache_tests::faults::at_length;
 use tiercache_tests::{Calls, eventually};
 
 /// Six servers at once are enough for a small machine, and what is measured here is measured alone.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// From the moment that there is a new primary until instances use it: promised are 2 s, on a machine that does nothing else.
-const FOLLOW: Duration = Duration::from_secs(4);
+/// From the moment that there is a new primary until instances use it. Promised are 2 s, which `cargo xtask faults` demands; typical is
+/// less than 1 s. Where other tests run beside these, everybody may have to wait for a turn.
+fn follow() -> Duration {
+    Duration::from_secs(at_length(10, 2))
+}
+
+/// For a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[cached(prefix = "user", skip(runs))]
 async fn find(id: u64, runs: &Calls) -> Result<u64, String> {
@@ -25,17 +36,20 @@ async fn find(id: u64, runs: &Calls) -> Result<u64, String> {
     Ok(id)
 }
 
-/// An instance over `url` with the deadlines of a service.
-async fn at(url: &str) -> Cache {
-    let redis = Redis::new(url).expect("the URL is well formed");
-    let builder = Cache::builder().namespace("shop").l2(redis).l2_deadline(Duration::from_millis(250));
-    builder.build().await.expect("nothing is wrong with this")
-}
-
 /// An instance that is patient with a machine that is busy with other tests.
 async fn patient(url: &str) -> Cache {
-    let redis = Redis::new(url).expect("the URL is well formed").connect_timeout(Duration::from_secs(10));
-    let builder = Cache::builder().namespace("shop").l2(redis).l2_deadline(Duration::from_secs(10));
+    waiting(url, PATIENCE).await
+}
+
+/// An instance that waits so long for its Redis.
+async fn waiting(url: &str, deadline: Duration) -> Cache {
+    over(Redis::new(url).expect("the URL is well formed"), deadline).await
+}
+
+/// An instance over `redis` that waits so long for it.
+async fn over(redis: Redis, deadline: Duration) -> Cache {
+    let redis = redis.connect_timeout(deadline);
+    let builder = Cache::builder().namespace("shop").l2(redis).l2_deadline(deadline);
     builder.build().await.expect("nothing is wrong with this")
 }
 

@@ -30,7 +30,7 @@ async fn the_permissions_of_the_guide_are_enough_for_one_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_permissions_of_the_guide_are_enough_for_a_cluster() {
     let _alone = ALONE.lock().await;
-    let cluster = RedisCluster::start().await;
+    let cluster = RedisCluster::start_calm().await;
     for node in cluster.nodes() {
         add(&mut node.connection().await, "tiercache-cluster").await;
     }

@@ -34,7 +34,8 @@ async fn reads_and_writes(one: &Cache, two: &Cache) {
     let calls = async |cache: &Cache| join_all((0..MANY).map(|id| cache.scope(find(id, &runs).with_outcome()))).await;
     calls(one).await;
     for (_, outcome) in calls(two).await {
-        assert_eq!(outcome.expect("a cached call").source(), Source::L2);
+        let troubles = || [one, two].map(|cache| cache.stats().l2_errors);
+        assert_eq!(outcome.expect("a cached call").source(), Source::L2, "{:?}", troubles());
     }
     assert_eq!(runs.get() as u64, MANY);
     let listed: Vec<_> = two.keys("user:*").collect().await;

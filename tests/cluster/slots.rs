@@ -8,7 +8,7 @@ use super::{ALONE, patient, scenario};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_keeps_every_promise_over_all_its_slots() {
     let _alone = ALONE.lock().await;
-    let cluster = RedisCluster::start().await;
+    let cluster = RedisCluster::start_calm().await;
     let (one, two) = (patient(&cluster.url()).await, patient(&cluster.url()).await);
     scenario::plays(&one, &two).await;
     // One node is enough to find the others.

@@ -13,27 +13,15 @@ mod refusals;
 mod restarts;
 mod runtimes;
 mod stored;
-mod table;
 mod values;
 mod wire;
 
 use std::collections::HashSet;
-use std::fmt::Display;
 
-use table::Row;
+use tiercache_tests::faults::{at_length, measured, table};
 
 /// What is measured here is measured alone: two tests at once on two cores would measure each other.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-
-/// Prints the row with what was measured, for `cargo xtask faults`.
-fn measured(row: Row, what: impl Display) {
-    println!("fault| {} | {} | {} | {what}", row.fault, row.seen, row.promise);
-}
-
-/// The counts of `cargo xtask faults`, which has more time than a run of all tests.
-fn at_length(short: u64, long: u64) -> u64 {
-    if std::env::var_os("FAULTS_AT_LENGTH").is_some() { long } else { short }
-}
 
 #[test]
 fn no_two_rows_are_about_the_same_fault() {

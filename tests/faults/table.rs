@@ -1,20 +1,24 @@
-//! The faults of one Redis and of its callers, and what is promised for each. The tests of this folder measure them, and
-//! `cargo xtask faults`, which includes this file, prints them with what was measured: a row that nobody measured is a failure.
+//! The faults of Redis and of its callers, and what is promised for each. The tests of this folder measure those of one Redis and of
+//! callers, those of `cluster` those of a Redis of several servers; and `cargo xtask faults`, which includes this file, prints them with
+//! what was measured: a row that nobody measured is a failure.
 
 /// A fault, what is seen of it, and what is promised.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
-    pub(crate) fault: &'static str,
-    pub(crate) seen: &'static str,
-    pub(crate) promise: &'static str,
+pub struct Row {
+    /// What happens.
+    pub fault: &'static str,
+    /// What a client sees of it.
+    pub seen: &'static str,
+    /// What holds even so.
+    pub promise: &'static str,
 }
 
 macro_rules! rows {
     ($($name:ident: $fault:literal, $seen:literal, $promise:literal;)*) => {
-        $(pub(crate) const $name: Row = Row { fault: $fault, seen: $seen, promise: $promise };)*
+        $(#[doc = $fault] pub const $name: Row = Row { fault: $fault, seen: $seen, promise: $promise };)*
 
         /// All of them, in the order in which they are shown.
-        pub(crate) const ALL: &[Row] = &[$($name),*];
+        pub const ALL: &[Row] = &[$($name),*];
     };
 }
 
@@ -50,6 +54,16 @@ rows! {
     FORGED: "garbage on the bus and in the log", "version, size", "ignored or heeded as everything; news go on";
     CUT_OFF: "cut off from Redis altogether", "breaker open", "one load a key and degraded_l1_ttl";
     PENDING: "invalidated while Redis is down", "ErrorKind::Pending", "told before Redis is read again";
+    SENTINEL_PLANNED: "Sentinel: a planned failover under 500 calls/s", "resets, READONLY", "0 errors; p99 ≤ body + 150 ms; followed ≤ 2 s";
+    SENTINEL_KILLED: "Sentinel: primary killed under 500 calls/s", "resets, then nobody", "0 errors; p99 ≤ body + 150 ms; followed ≤ 2 s";
+    SENTINEL_SILENT: "Sentinel: primary hung under 500 calls/s, and going on after it was replaced", "silence, two primaries", "0 errors; p99 ≤ body + 150 ms; followed ≤ 2 s; never gone back to";
+    SPLIT_BRAIN: "Sentinel: deposed primary goes on answering under 500 calls/s", "two primaries, lost invalidations", "0 errors; left ≤ 2 s; what it alone acknowledged is redone";
+    CLUSTER_PLANNED: "Cluster: a planned failover under 500 calls/s", "MOVED, READONLY", "0 errors; p99 ≤ body + 150 ms; followed ≤ 2 s";
+    CLUSTER_KILLED: "Cluster: a primary killed under 500 calls/s", "resets, then nobody", "0 errors; p99 ≤ body + 150 ms; other slots do not notice; followed ≤ 2 s";
+    CLUSTER_SILENT: "Cluster: a primary hung under 500 calls/s", "silence", "0 errors; p99 ≤ body + 150 ms; other slots do not notice; followed ≤ 2 s";
+    CLUSTER_LOST: "Cluster: a primary dies with removals that only it had", "lost invalidations", "redone by any instance";
+    SLOTS_MOVED: "Cluster: slots move under 500 calls/s", "ASK, MOVED; TRYAGAIN never, as no command has two keys", "0 errors; p99 ≤ body + 150 ms; L2 is used all the way";
+    CLUSTER_DOWN: "Cluster: a primary and its replica killed under 500 calls/s", "nobody, CLUSTERDOWN", "0 errors; p99 ≤ body + 150 ms; other slots do not notice; recovers ≤ 2 s";
     CANCELLED: "callers dropped at random", "dropped futures", "every value is its key's; nothing leaks";
     PANICS: "body panics", "panic", "waiters get an answer; nothing stored; next call fine";
     HANGS: "body hangs", "silence", "waiters answer within wait_limit";

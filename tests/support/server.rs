@@ -1,4 +1,4 @@
-//! A real `redis-server`, owned by one test.
+//! A real `redis-server`, owned by one test; or a `valkey-server`, or another that speaks like them.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,7 +15,11 @@ use tempfile::TempDir;
 
 use crate::ports;
 
-const PROGRAM: &str = "redis-server";
+/// Names the program to start, if it is to be another one than this.
+const PROGRAM: &str = "TEST_SERVER";
+const REDIS: &str = "redis-server";
+/// In the place of an argument: a free port, another one at each attempt to start.
+pub(crate) const FREE: &str = "{free}";
 /// A sentinel's configuration, in its directory; other servers have none.
 const SENTINEL: &str = "sentinel.conf";
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -35,19 +39,20 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts a server without persistence and waits until it answers.
     pub async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with::<&str>(&[]).await
     }
 
     /// Starts a server with more arguments, such as `["--maxmemory", "1mb"]`, and waits until it answers `PING`, be it
     /// with an error (`NOAUTH`, `LOADING`). [`RedisServer::restart`] uses the same ones.
-    pub async fn start_with(arguments: &[&str]) -> Self {
-        let arguments = arguments.iter().map(ToString::to_string).collect();
-        blocking(move || Self::start_somewhere(arguments, None)).await
+    pub async fn start_with<A: AsRef<str>>(arguments: &[A]) -> Self {
+        let arguments = owned(arguments);
+        blocking(move || Self::start_somewhere(&arguments, None)).await
     }
 
     /// Starts a sentinel with this configuration, which it changes as it learns.
-    pub(crate) async fn start_sentinel(configuration: String) -> Self {
-        blocking(move || Self::start_somewhere(Vec::new(), Some(configuration))).await
+    pub(crate) async fn start_sentinel(configuration: String, arguments: &[String]) -> Self {
+        let arguments = owned(arguments);
+        blocking(move || Self::start_somewhere(&arguments, Some(configuration))).await
     }
 
     /// `redis://127.0.0.1:port`, for the client under test.
@@ -58,6 +63,27 @@ impl RedisServer {
     /// The loopback port; it stays the same over restarts.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port that it speaks TLS on, if it does; the same over restarts.
+    pub fn tls_port(&self) -> Option<u16> {
+        self.number("--tls-port")
+    }
+
+    /// The port by which servers that belong together know it.
+    pub(crate) fn known_port(&self) -> u16 {
+        self.tls_port().unwrap_or(self.port)
+    }
+
+    /// The number that was given as argument `name`.
+    pub(crate) fn number(&self, name: &str) -> Option<u16> {
+        let at = self.arguments.iter().position(|argument| argument == name)?;
+        self.arguments.get(at + 1)?.parse().ok()
+    }
+
+    /// Whether it was started and neither stopped nor killed.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
     /// Ends the server in order (SIGTERM; SIGKILL after 5 s) and waits for its end. One that has ended already stays so.
@@ -81,7 +107,8 @@ impl RedisServer {
         let dir = self.dir.path().to_owned();
         let (port, arguments) = (self.port, self.arguments.clone());
         let started = blocking(move || run(&dir, port, &arguments)).await;
-        self.process = Some(started.unwrap_or_else(|log| panic!("{PROGRAM} did not come back on port {port}:\n{log}")));
+        self.process =
+            Some(started.unwrap_or_else(|log| panic!("the server did not come back on port {port}:\n{log}")));
     }
 
     /// Freezes the server (SIGSTOP): connections stay open, and nothing is answered until [`RedisServer::resume`].
@@ -99,7 +126,7 @@ impl RedisServer {
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let client = Client::open(self.url()).expect("a loopback address is a valid url");
         let connected = client.get_multiplexed_async_connection_with_config(&config).await;
-        connected.unwrap_or_else(|error| panic!("cannot connect to the test's {PROGRAM}: {error}"))
+        connected.unwrap_or_else(|error| panic!("cannot connect to the test's server: {error}"))
     }
 
     /// Removes every key.
@@ -108,7 +135,7 @@ impl RedisServer {
         flushed.unwrap_or_else(|error| panic!("FLUSHALL failed: {error}"));
     }
 
-    fn start_somewhere(arguments: Vec<String>, sentinel: Option<String>) -> Self {
+    fn start_somewhere(arguments: &[String], sentinel: Option<String>) -> Self {
         let dir = TempDir::new().expect("the temporary directory is writable");
         if let Some(configuration) = sentinel {
             fs::write(dir.path().join(SENTINEL), configuration).expect("the server's own directory is writable");
@@ -116,19 +143,25 @@ impl RedisServer {
         let mut log = String::new();
         for _ in 0..PORT_ATTEMPTS {
             let port = ports::free();
+            let free = |argument: &String| if argument == FREE { ports::free().to_string() } else { argument.clone() };
+            let arguments: Vec<String> = arguments.iter().map(free).collect();
             match run(dir.path(), port, &arguments) {
                 Ok(process) => return Self { port, arguments, dir, process: Some(process) },
                 Err(text) if text.contains("Address already in use") => log = text,
-                Err(text) => panic!("{PROGRAM} did not start:\n{text}"),
+                Err(text) => panic!("the server did not start:\n{text}"),
             }
         }
-        panic!("{PROGRAM} found no free port in {PORT_ATTEMPTS} attempts; its last log:\n{log}");
+        panic!("the server found no free port in {PORT_ATTEMPTS} attempts; its last log:\n{log}");
     }
 
     fn signal(&self, signal: Signal) {
         let process = self.process.as_ref().expect("only a running server takes signals; restart it first");
         process.signal(signal).expect("a child that is not waited for can be signalled");
     }
+}
+
+fn owned<A: AsRef<str>>(arguments: &[A]) -> Vec<String> {
+    arguments.iter().map(|argument| argument.as_ref().to_owned()).collect()
 }
 
 /// The running server; dropping it ends it and waits for its end.
@@ -186,7 +219,8 @@ fn run(dir: &Path, port: u16, arguments: &[String]) -> Result<Process, String> {
 fn spawn(dir: &Path, port: u16, socket: &Path, log: &Path, arguments: &[String]) -> Process {
     let log = File::create(log).expect("the server's own directory is writable");
     let errors = log.try_clone().expect("an open file can be shared");
-    let mut command = Command::new(PROGRAM);
+    let program = std::env::var(PROGRAM).unwrap_or_else(|_| REDIS.to_owned());
+    let mut command = Command::new(&program);
     if dir.join(SENTINEL).exists() {
         command.args([SENTINEL, "--sentinel"]);
     }
@@ -205,9 +239,9 @@ fn spawn(dir: &Path, port: u16, socket: &Path, log: &Path, arguments: &[String])
     match spawned {
         Ok(child) => Process(child),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            panic!("no {PROGRAM} on PATH: install {PROGRAM}, or run cargo xtask test")
+            panic!("no {program} on PATH: install it, or run cargo xtask test")
         }
-        Err(error) => panic!("cannot start {PROGRAM}: {error}"),
+        Err(error) => panic!("cannot start {program}: {error}"),
     }
 }
 

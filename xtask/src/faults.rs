@@ -1,6 +1,7 @@
 //! `cargo xtask faults`: the tests of faults at full length, and the table of what was promised and measured.
 
 #[path = "../../tests/faults/table.rs"]
+#[allow(unreachable_pub, reason = "the tests' support shows it to others")]
 mod table;
 
 use std::collections::HashMap;
@@ -16,7 +17,8 @@ const MARK: &str = "fault| ";
 
 pub(crate) fn run() -> Result {
     redis::ensure()?;
-    let mut command = cargo(["test", "-p", "tiercache-tests", "--all-features", "--test", "faults", "--"]);
+    let mut command = cargo(["test", "-p", "tiercache-tests", "--all-features", "--no-fail-fast"]);
+    command.args(["--test", "faults", "--test", "cluster", "--"]);
     // One after the other: they measure.
     command.args(["--nocapture", "--test-threads", "1"]).env("FAULTS_AT_LENGTH", "1");
     let (printed, passed) = print_while_it_runs(&mut command)?;

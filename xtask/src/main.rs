@@ -28,8 +28,9 @@ enum Run {
     With(fn(&[String]) -> Result),
 }
 
-const COMMANDS: [Command; 11] = [
+const COMMANDS: [Command; 12] = [
     ("test", "run every test and example of the workspace; finds or installs redis-server", Run::Plain(test::run)),
+    ("valkey", "run the tests of Redis, Cluster and Sentinel with valkey-server instead", Run::Plain(test::valkey)),
     ("lint", "check format, clippy, docs, dependencies, features one by one, the minimal Rust", Run::Plain(lint::run)),
     ("audit", "check the dependencies against the advisory database, which it fetches", Run::Plain(lint::audit)),
     ("fuzz", "build the fuzz targets and run each for a short time", Run::Plain(fuzz::run)),

@@ -13,6 +13,14 @@ pub(crate) fn run() -> Result {
     examples()
 }
 
+/// The tests that start servers, with another one in the place of Redis.
+pub(crate) fn valkey() -> Result {
+    redis::ensure_that(redis::VALKEY)?;
+    let mut command = cargo(["test", "-p", "tiercache-tests", "--all-features", "--no-fail-fast"]);
+    command.args(["--test", "redis", "--test", "cluster", "--test", "faults", "--test", "coherence"]);
+    step(command.env("TEST_SERVER", redis::VALKEY.program))
+}
+
 /// More runs of the simulation than there is time for in `test`: optimized, and without what it does not need.
 pub(crate) fn simulate() -> Result {
     let mut command = cargo(["test", "--profile", "simulation", "-p", "tiercache", "--lib", "--no-default-features"]);

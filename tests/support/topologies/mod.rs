@@ -15,8 +15,19 @@ use crate::{RedisServer, eventually};
 
 /// How long they may take to find each other, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Milliseconds of silence after which a server is taken for dead: by those who are to replace it soon, and by those who are to leave it
+/// alone, as a busy machine can keep it silent for a while.
+const HASTY: &str = "1000";
+const CALM: &str = "15000";
 /// What makes replicas follow soon.
 const SOON: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
+
+/// `redis+{what}://…` with the addresses of `servers`; `rediss+{what}://…` if they speak TLS.
+fn url(what: &str, servers: &[RedisServer]) -> String {
+    let by_tls = if servers.iter().all(|server| server.tls_port().is_some()) { "s" } else { "" };
+    let servers: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.known_port())).collect();
+    format!("redis{by_tls}+{what}://{}", servers.join(","))
+}
 
 /// The answer to `command`, its words apart; an error is the test's.
 async fn ask<T: redis::FromRedisValue>(connection: &MultiplexedConnection, command: &str) -> T {

@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 
-use super::{PATIENCE, SOON, ask, connections, replicates, try_ask};
-use crate::{RedisServer, eventually};
+use super::{CALM, HASTY, PATIENCE, SOON, ask, connections, replicates, try_ask};
+use crate::{Authority, RedisServer, eventually};
 
 /// What the sentinels call the primary.
 const NAME: &str = "main";
@@ -19,10 +19,32 @@ pub struct SentinelGroup {
 impl SentinelGroup {
     /// Starts one, and waits until each sentinel knows the replicas and the other sentinels.
     pub async fn start() -> Self {
-        let primary = RedisServer::start_with(&SOON).await;
-        let port = primary.port().to_string();
-        let replica =
-            async || RedisServer::start_with(&[&SOON[..], &["--replicaof", "127.0.0.1", &port]].concat()).await;
+        let group = Self::start_calm().await;
+        group.fail_over_soon().await;
+        group
+    }
+
+    /// The same, whose sentinels do not replace the primary by themselves until [`SentinelGroup::fail_over_soon`]: on a busy machine it can
+    /// be silent for a second without being gone.
+    pub async fn start_calm() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// A calm one by TLS: servers and sentinels speak it to each other, and to clients whose certificate is signed by `authority`.
+    pub async fn start_tls(authority: &Authority) -> Self {
+        let own = ["--tls-replication", "yes"].map(str::to_owned);
+        Self::start_with(&[authority.arguments("yes"), own.to_vec()].concat()).await
+    }
+
+    async fn start_with(arguments: &[String]) -> Self {
+        let server = async |more: &[&str]| {
+            let arguments = arguments.iter().map(String::as_str);
+            let arguments: Vec<&str> = SOON.iter().chain(more).copied().chain(arguments).collect();
+            RedisServer::start_with(&arguments).await
+        };
+        let primary = server(&[]).await;
+        let port = primary.known_port().to_string();
+        let replica = async || server(&["--replicaof", "127.0.0.1", &port]).await;
         let (one, two) = futures_util::join!(replica(), replica());
         replicates(&primary.connection().await, "connected_slaves", "2").await;
         let servers = vec![primary, one, two];
@@ -30,7 +52,7 @@ impl SentinelGroup {
             connections(&servers[1..]).await.iter().map(|replica| replicates(replica, "master_link_status", "up")),
         )
         .await;
-        let sentinels = join_all((0..3).map(|_| RedisServer::start_sentinel(configuration(&port)))).await;
+        let sentinels = join_all((0..3).map(|_| RedisServer::start_sentinel(configuration(&port), arguments))).await;
         let group = Self { servers, sentinels };
         for sentinel in connections(&group.sentinels).await {
             let complete = || async {
@@ -43,10 +65,9 @@ impl SentinelGroup {
         group
     }
 
-    /// `redis+sentinel://…/main`.
+    /// `redis+sentinel://…/main`; `rediss+sentinel://…/main` if all speak TLS.
     pub fn url(&self) -> String {
-        let sentinels: Vec<_> = self.sentinels.iter().map(|one| format!("127.0.0.1:{}", one.port())).collect();
-        format!("redis+sentinel://{}/{NAME}", sentinels.join(","))
+        format!("{}/{NAME}", super::url("sentinel", &self.sentinels))
     }
 
     /// The servers: at first the primary, and its replicas.
@@ -57,6 +78,12 @@ impl SentinelGroup {
     /// A server, to stop or to freeze it.
     pub fn server(&mut self, number: usize) -> &mut RedisServer {
         &mut self.servers[number]
+    }
+
+    /// From now on a primary that has been gone for a second is replaced.
+    pub async fn fail_over_soon(&self) {
+        let command = format!("SENTINEL SET {NAME} down-after-milliseconds {HASTY} failover-timeout 3000");
+        join_all(connections(&self.sentinels).await.iter().map(|sentinel| ask::<()>(sentinel, &command))).await;
     }
 
     /// Has the sentinels choose another primary.
@@ -78,8 +105,11 @@ impl SentinelGroup {
         let command = format!("SENTINEL GET-MASTER-ADDR-BY-NAME {NAME}");
         let named = join_all(sentinels.iter().map(|one| ask::<(String, u16)>(one, &command))).await;
         let votes = |port: u16| named.iter().filter(|(_, named)| *named == port).count();
-        let number =
-            self.servers.iter().position(|server| votes(server.port()) >= 2).filter(|number| *number != deposed)?;
+        let number = self
+            .servers
+            .iter()
+            .position(|server| votes(server.known_port()) >= 2)
+            .filter(|number| *number != deposed)?;
         let role: Vec<redis::Value> = try_ask(&self.servers[number].connection().await, "ROLE").await.ok()?;
         (role.first() == Some(&redis::Value::BulkString(b"master".to_vec()))).then_some(number)
     }
@@ -88,8 +118,8 @@ impl SentinelGroup {
 fn configuration(port: &str) -> String {
     format!(
         "sentinel monitor {NAME} 127.0.0.1 {port} 2\n\
-         sentinel down-after-milliseconds {NAME} 1000\n\
-         sentinel failover-timeout {NAME} 3000\n"
+         sentinel down-after-milliseconds {NAME} {CALM}\n\
+         sentinel failover-timeout {NAME} {CALM}\n"
     )
 }
 

@@ -12,6 +12,9 @@
 //! **No overlap.** If the log has nothing that was seen in it, what was lost cannot be known: everything is invalidated. After a flush
 //! that is free, as nothing is there. A log that was deleted or evicted alone looks the same, and makes the namespace cold once: that is the
 //! price. A log that was trimmed is told apart before it comes to this (see `watch`): nothing is lost then.
+//!
+//! **Several servers.** The log is on one of them, and does not tell what another has lost that gave its place to a replica. So when that is
+//! known to have happened, all of the last minute is redone, but for what others have redone by then.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
@@ -90,19 +93,26 @@ impl Journal {
         std::mem::take(&mut *self.history())
     }
 
+    /// What is known so far, of which L2 may have lost anything, whatever the log says. It goes on.
+    pub(crate) fn in_doubt(&self) -> History {
+        self.history().clone().in_doubt()
+    }
+
     fn history(&self) -> MutexGuard<'_, History> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Entries by their ids, without a gap between those that were seen.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct History {
     entries: BTreeMap<Id, Note>,
     bytes: usize,
+    /// Whether the log is no proof of what it has.
+    in_doubt: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Note {
     message: Box<[u8]>,
     noted: Proof,
@@ -111,6 +121,10 @@ struct Note {
 }
 
 impl History {
+    pub(crate) fn in_doubt(self) -> Self {
+        Self { in_doubt: true, ..self }
+    }
+
     /// Where to read the log from, to compare it.
     pub(crate) fn oldest(&self) -> Id {
         self.entries.keys().next().copied().unwrap_or_default()
@@ -121,7 +135,8 @@ impl History {
         let there: HashMap<Id, &[u8]> = log.iter().map(|(id, message)| (*id, message.as_slice())).collect();
         let (kept, gone): (Vec<_>, Vec<_>) =
             self.entries.iter().partition(|(id, note)| there.get(id).is_some_and(|message| **message == *note.message));
-        let mut lost: BTreeSet<News> = gone.iter().flat_map(|(_, note)| atoms(&note.message)).collect();
+        let doubted = kept.iter().filter(|_| self.in_doubt);
+        let mut lost: BTreeSet<News> = gone.iter().chain(doubted).flat_map(|(_, note)| atoms(&note.message)).collect();
         if !kept.iter().any(|(_, note)| note.seen) {
             lost = BTreeSet::from([everything()]);
         }

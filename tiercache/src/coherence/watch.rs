@@ -74,8 +74,10 @@ pub(crate) struct Watch {
     journal: Arc<Journal>,
     /// The last entry applied, id and message; none before the first heartbeat.
     last: Option<(String, Vec<u8>)>,
-    /// A history that has ended, and of which L2 may have lost something.
+    /// A history that has ended, or is in doubt, and of which L2 may have lost something.
     ended: Option<History>,
+    /// How many servers had been replaced when this was last looked at.
+    successions: u64,
 }
 
 impl Watch {
@@ -87,7 +89,7 @@ impl Watch {
         journal: &Arc<Journal>,
     ) -> Self {
         let (guard, pulse, journal) = (guard.clone(), Arc::clone(pulse), Arc::clone(journal));
-        Self { guard, log: log.into(), heed, pulse, journal, last: None, ended: None }
+        Self { guard, log: log.into(), heed, pulse, journal, last: None, ended: None, successions: 0 }
     }
 
     /// Reads the log at a steady beat and listens to the bus, until nobody heeds any more.
@@ -97,7 +99,10 @@ impl Watch {
         while self.heed.strong_count() > 0 {
             // A bus that was lost and found again may have missed something: look at once.
             let _ = tokio::time::timeout(self.quarter(), gap.notified()).await;
-            self.beat().await;
+            let successions = self.guard.successions();
+            if self.beat().await {
+                self.doubt(successions);
+            }
             self.make_good().await;
         }
         bus.abort();
@@ -107,14 +112,25 @@ impl Watch {
         self.pulse.max_staleness / 4
     }
 
-    /// One heartbeat. The first one, before anything is in memory, spares it an epoch.
-    pub(crate) async fn beat(&mut self) {
+    /// One heartbeat, and whether it went well. The first one, before anything is in memory, spares it an epoch.
+    pub(crate) async fn beat(&mut self) -> bool {
         let beaten = match self.last.clone() {
             None => self.anchor().await,
             Some(last) => self.read(last).await,
         };
         if let Err(error) = beaten {
             tracing::debug!(%error, "heartbeat failed");
+            return false;
+        }
+        true
+    }
+
+    /// A server that was replaced before a heartbeat may have taken with it what is in the log by then.
+    fn doubt(&mut self, successions: u64) {
+        if successions != self.successions {
+            self.successions = successions;
+            let ended = self.ended.take().map_or_else(|| self.journal.in_doubt(), History::in_doubt);
+            self.ended = Some(ended);
         }
     }
 

@@ -10,6 +10,7 @@ use super::pause::Pauses;
 use super::run::{closed, late};
 use crate::error::{ErrorKind, Result};
 use crate::stats::L2Counts;
+use crate::store::Shared;
 use crate::time::now;
 
 /// Before the first probe: often nothing was wrong but a connection, on which many operations were at once.
@@ -34,6 +35,11 @@ impl Guard {
     /// Whether L2 is given nothing to keep, as it was out of memory.
     pub(crate) fn is_full(&self) -> bool {
         self.inner.writes.is_shut()
+    }
+
+    /// See [`Shared::successions`].
+    pub(crate) fn successions(&self) -> u64 {
+        self.inner.store.shared().map_or(0, Shared::successions)
     }
 
     /// What was done about trouble so far.

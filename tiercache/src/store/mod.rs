@@ -232,6 +232,12 @@ pub(crate) trait Shared: Send + Sync {
     /// Where the log begins, if it is so long that what was before may have been dropped.
     fn trimmed_to<'a>(&'a self, log: &'a str) -> Op<'a, Option<String>>;
 
+    /// How often a server of several has been replaced by another one, which may lack what it had acknowledged last, without the log
+    /// telling: that is on one server.
+    fn successions(&self) -> u64 {
+        0
+    }
+
     /// Sends `message` to the bus alone.
     fn publish<'a>(&'a self, channel: &'a str, message: Vec<u8>) -> Op<'a, ()>;
 

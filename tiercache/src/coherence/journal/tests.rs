@@ -140,3 +140,15 @@ fn an_anchor_begins_it_anew() {
     assert_eq!(history.entries.keys().map(Id::to_string).collect::<Vec<_>>(), ["3-0", "4-0"]);
     assert_eq!(history.bytes, history.entries.values().map(Note::weight).sum::<usize>());
 }
+
+#[test]
+fn what_is_in_doubt_is_redone_also_if_the_log_has_it_but_for_what_others_have_redone() {
+    let entries = [("1-0", News::Anchor(1)), ("2-0", key(2)), ("3-0", News::Pattern("a".into()))];
+    let journal = journal(&entries);
+    let there = log(&entries);
+    let lost = journal.in_doubt().lost(&there);
+    assert!(lost.len() == 2 && lost.contains(&key(2)) && lost.contains(&News::Pattern("a".into())), "{lost:?}");
+    let redone = [&there[..], &log(&[("9-0", key(2))])].concat();
+    assert_eq!(journal.in_doubt().lost(&redone), [News::Pattern("a".into())]);
+    assert_eq!(journal.take().lost(&there), [], "it goes on as it was");
+}

@@ -18,7 +18,7 @@ use super::server::{Dialled, Server, pushing, untimed};
 use super::target::list;
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a sentinel may take to answer at most: the others may know.
+/// How long a sentinel may take to answer at most, once it is connected: the others may know.
 const ANSWER: Duration = Duration::from_millis(500);
 
 /// Sentinels, and the primary that is asked for.
@@ -123,6 +123,7 @@ impl Sentinels {
         let mut kept = self.connections.get(one)?.lock().await;
         // Taken out of its place: what does not answer in time is not asked again.
         let connection = kept.take();
+        let within = if connection.is_some() { self.step.min(ANSWER) } else { self.step };
         let asking = async {
             let mut connection = if let Some(connection) = connection {
                 connection
@@ -135,7 +136,7 @@ impl Sentinels {
             let address: Option<(String, u16)> = command.query_async(&mut connection).await?;
             RedisResult::Ok((connection, address))
         };
-        match timeout(self.step.min(ANSWER), asking).await.ok()? {
+        match timeout(within, asking).await.ok()? {
             Ok((connection, address)) => {
                 *kept = Some(connection);
                 address.map(|(host, port)| format!("{host}:{port}"))

@@ -26,12 +26,13 @@ pub(super) struct Map {
     slots: Vec<Option<Arc<Node>>>,
     /// In the order of their slots.
     primaries: Vec<Arc<Node>>,
+    successions: u64,
 }
 
 impl Map {
     pub(super) fn new(like: ConnectionInfo, timeout: Duration) -> Self {
         let slots = vec![None; SLOTS.into()];
-        Self { like, timeout, nodes: BTreeMap::new(), slots, primaries: Vec::new() }
+        Self { like, timeout, nodes: BTreeMap::new(), slots, primaries: Vec::new(), successions: 0 }
     }
 
     pub(super) fn primary_of(&self, slot: u16) -> Option<Arc<Node>> {
@@ -40,6 +41,12 @@ impl Map {
 
     pub(super) fn primaries(&self) -> &[Arc<Node>] {
         &self.primaries
+    }
+
+    /// How many primaries the cluster has left out since it was first asked: another one is in their place. One whose last slot was
+    /// moved elsewhere is not told apart.
+    pub(super) fn successions(&self) -> u64 {
+        self.successions
     }
 
     /// The node at `address`: a new one if there was none.
@@ -67,7 +74,9 @@ impl Map {
                 primaries.push(node);
             }
         }
-        self.nodes.retain(|_, node| primaries.iter().any(|primary| Arc::ptr_eq(primary, node)));
+        let stays = |known: &Arc<Node>| primaries.iter().any(|primary| Arc::ptr_eq(primary, known));
+        self.successions += self.primaries.iter().filter(|known| !stays(known)).count() as u64;
+        self.nodes.retain(|_, node| stays(node));
         (self.slots, self.primaries) = (slots, primaries);
         Ok(())
     }
@@ -79,5 +88,45 @@ impl Map {
             *primary = Some(Arc::clone(&node));
         }
         Ok(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::IntoConnectionInfo;
+
+    use super::*;
+
+    fn ranges(primaries: &[(u16, u16, &str)]) -> Vec<Range> {
+        let range = |(first, last, primary): &(u16, u16, &str)| Range {
+            first: *first,
+            last: *last,
+            primary: (*primary).to_owned(),
+        };
+        primaries.iter().map(range).collect()
+    }
+
+    #[test]
+    fn a_primary_that_is_left_out_was_replaced_and_one_that_gave_slots_away_was_not() {
+        let mut map = Map::new("redis://a:1".into_connection_info().unwrap(), Duration::from_secs(1));
+        for (said, successions) in [
+            (ranges(&[(0, 99, "a:1"), (100, 199, "b:1")]), 0),
+            (ranges(&[(0, 49, "a:1"), (50, 199, "b:1")]), 0),
+            (ranges(&[(0, 49, "c:1"), (50, 199, "b:1")]), 1),
+            (ranges(&[(0, 49, "c:1"), (50, 199, "b:1")]), 1),
+            (ranges(&[(0, 49, "a:1"), (50, 199, "d:1")]), 3),
+        ] {
+            map.learn(&said).unwrap();
+            assert_eq!(map.successions(), successions, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_sent_on_before_the_cluster_is_asked_does_not_hide_a_replacement() {
+        let mut map = Map::new("redis://a:1".into_connection_info().unwrap(), Duration::from_secs(1));
+        map.learn(&ranges(&[(0, 99, "a:1")])).unwrap();
+        (0..=99).for_each(|slot| drop(map.moved(slot, "b:1").unwrap()));
+        map.learn(&ranges(&[(0, 99, "b:1")])).unwrap();
+        assert_eq!(map.successions(), 1);
     }
 }

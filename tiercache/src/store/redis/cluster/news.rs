@@ -44,6 +44,10 @@ impl Shared for ClusterStore {
         })
     }
 
+    fn successions(&self) -> u64 {
+        self.nodes.successions()
+    }
+
     /// Any node takes it to all.
     fn publish<'a>(&'a self, channel: &'a str, message: Vec<u8>) -> Op<'a, ()> {
         Box::pin(async move { self.one::<u64>(channel, cmd("PUBLISH").arg(channel).arg(message)).await.map(drop) })

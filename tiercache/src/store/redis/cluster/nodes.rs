@@ -17,7 +17,7 @@ use crate::store::redis::connection::Connection;
 use crate::store::redis::errors::translate_first;
 use crate::store::redis::server::Server;
 
-/// How often the cluster is asked at most for its slots, and how long a node may take to answer.
+/// How often the cluster is asked at most for its slots, and how long a node may take to answer once it is connected.
 const PAUSE: Duration = Duration::from_millis(200);
 const ANSWER: Duration = Duration::from_millis(500);
 /// How often at least.
@@ -72,6 +72,11 @@ impl Nodes {
     pub(super) async fn primaries(&self) -> Result<Vec<Arc<Node>>> {
         self.learned().await?;
         Ok(self.read(|map| map.primaries().to_vec()))
+    }
+
+    /// How many primaries have been replaced so far.
+    pub(super) fn successions(&self) -> u64 {
+        self.read(Map::successions)
     }
 
     pub(super) fn moved(&self, slot: u16, address: &str) -> Result<Arc<Node>> {
@@ -160,7 +165,11 @@ impl Shared {
         let mut answers: FuturesUnordered<_> = self.candidates().into_iter().map(slots_by).collect();
         while let Some(answer) = answers.next().await {
             match answer {
-                Ok(ranges) => return self.map.write().unwrap_or_else(PoisonError::into_inner).learn(&ranges),
+                Ok(ranges) => {
+                    // The others are heard out: a connection that is left with something unanswered looks as if it had fallen silent.
+                    tokio::spawn(async move { while answers.next().await.is_some() {} });
+                    return self.map.write().unwrap_or_else(PoisonError::into_inner).learn(&ranges);
+                }
                 Err(failed) => error = failed,
             }
         }
@@ -181,15 +190,13 @@ impl Shared {
 }
 
 async fn slots_by(node: Arc<Node>) -> Result<Vec<slots::Range>> {
-    let asking = async {
-        let mut exchange = node.connection.begin().await?;
-        let answer = exchange.connection.send_packed_command(cmd("CLUSTER").arg("SLOTS")).await;
-        let answer = answer.and_then(Value::extract_error);
-        exchange.ended(answer.as_ref().err());
-        let answer = answer.map_err(translate_first)?;
-        slots::parse(&answer, &node.address)
-            .ok_or_else(|| Error::new(ErrorKind::Protocol, format!("{} names no slots of a cluster", node.address)))
-    };
-    let late = || Error::new(ErrorKind::Timeout, format!("{} does not answer", node.address));
-    timeout(ANSWER, asking).await.unwrap_or_else(|_| Err(late()))
+    let mut exchange = node.connection.begin().await?;
+    let late = |_| Error::new(ErrorKind::Timeout, format!("{} does not answer", node.address));
+    let mut slots = cmd("CLUSTER");
+    let answer = timeout(ANSWER, exchange.connection.send_packed_command(slots.arg("SLOTS"))).await.map_err(late)?;
+    let answer = answer.and_then(Value::extract_error);
+    exchange.ended(answer.as_ref().err());
+    let answer = answer.map_err(translate_first)?;
+    slots::parse(&answer, &node.address)
+        .ok_or_else(|| Error::new(ErrorKind::Protocol, format!("{} names no slots of a cluster", node.address)))
 }
