@@ -21,6 +21,9 @@ const AFTERMATH: u64 = 5_000_000_000;
 const DEAF: u32 = 30;
 const DEAF_FOR: Duration = Duration::from_millis(20);
 
+/// For how long an instance stands still: for longer than the bound.
+const PAUSE: Duration = MAX_STALENESS.saturating_add(Duration::from_millis(700));
+
 /// What a replica may lack of what its primary has acknowledged: it is told in the same moment, but may be slow to read.
 const LAG: u64 = 200_000_000;
 /// How long after the topology is whole again the journals have redone what was lost: at most 2 s until every instance has found its way,
@@ -115,9 +118,17 @@ pub(crate) struct Befallen {
     pub(crate) begin: u64,
     pub(crate) end: u64,
     failover: bool,
+    /// Which instance stood still.
+    paused: Option<usize>,
 }
 
 impl Befallen {
+    /// Whether `instance` stood still for a part of this time.
+    pub(crate) fn paused(&self, instance: usize, begin: u64, end: u64) -> bool {
+        let over = self.begin + as_nanos(PAUSE) + LAG;
+        self.paused == Some(instance) && self.begin <= end && begin <= over
+    }
+
     /// What may be lost: what was acknowledged until all servers were whole again. The journals make it anew.
     pub(crate) fn rollback(&self) -> Option<Rollback> {
         self.failover.then(|| Rollback { begin: self.begin - LAG, end: self.end, over: self.end + REPLAY })
@@ -169,8 +180,8 @@ struct Run<'a> {
     instances: &'a [Pid],
     random: Rng,
     pauses: JoinSet<()>,
-    /// Who the primaries were when it was last looked, and when that was.
-    primaries: Vec<u16>,
+    /// Who reigned when it was last looked, and when that was.
+    primaries: Vec<String>,
     looked: u64,
     /// When the last failover and what follows from it are over.
     settled: u64,
@@ -204,15 +215,15 @@ impl Run<'_> {
     async fn look(&mut self) {
         let primaries = self.servers.settle().await;
         if primaries != self.primaries {
-            let what = format!("{:?} gave way to {primaries:?}", self.primaries);
-            self.note("failover unasked", &what, self.looked, true);
+            self.note("failover unasked", "a primary was taken for dead", self.looked, true);
             self.primaries = primaries;
         }
         self.looked = nanos();
     }
 
     fn note(&mut self, kind: &'static str, what: &str, begin: u64, failover: bool) {
-        let befallen = Befallen { what: format!("{kind}: {what}"), kind, begin, end: nanos(), failover };
+        let paused = if kind == Fault::Pause.name() { what.parse().ok() } else { None };
+        let befallen = Befallen { what: format!("{kind}: {what}"), kind, begin, end: nanos(), failover, paused };
         if let Some(rollback) = befallen.rollback() {
             self.settled = rollback.over + LAG;
         }
@@ -225,7 +236,7 @@ impl Run<'_> {
             Fault::Pause => {
                 let instance = self.random.usize(..self.instances.len());
                 self.pauses.spawn(pause(self.instances[instance]));
-                return format!("instance {instance}");
+                return instance.to_string();
             }
             Fault::Restart => self.servers.restart().await,
             Fault::FailOver(failover) => return self.servers.fail_over(failover, &mut self.random).await,
@@ -268,6 +279,10 @@ fn command(name: &str, arguments: &[&str]) -> Cmd {
 async fn pause(instance: Pid) {
     // An instance that has ended already takes no signal.
     let _ = kill_process(instance, Signal::STOP);
-    sleep(MAX_STALENESS + Duration::from_millis(700)).await;
+    sleep(PAUSE).await;
     let _ = kill_process(instance, Signal::CONT);
+}
+
+fn as_nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).expect("it is some seconds")
 }

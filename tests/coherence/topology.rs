@@ -13,6 +13,8 @@ use redis::Cmd;
 use tiercache_tests::{RedisCluster, RedisServer, SentinelGroup, eventually};
 use tokio::time::sleep;
 
+use state::State;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Topology {
     Single,
@@ -105,14 +107,15 @@ impl Servers {
         obey(self.home_of(key).await, command).await;
     }
 
-    /// Waits until all are whole, and says who the primaries are, by their ports.
-    pub(crate) async fn settle(&mut self) -> Vec<u16> {
+    /// Waits until all are whole, and says who reigns: other names than before, if there was a failover in between.
+    pub(crate) async fn settle(&mut self) -> Vec<String> {
         match self {
-            Self::Single(_) => {}
+            // It restarts, but nobody takes its place.
+            Self::Single(_) => return Vec::new(),
             Self::Cluster(cluster) => cluster::is_whole(cluster).await,
             Self::Sentinel(group, primary) => *primary = sentinel::is_whole(group).await,
         }
-        self.primaries().await.into_iter().map(RedisServer::port).collect()
+        join_all(self.primaries().await.into_iter().map(async |server| State::of(server).await.reign())).await
     }
 
     /// One server ends, and comes back empty. Only a single one does so by itself.

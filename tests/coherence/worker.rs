@@ -32,8 +32,8 @@ const FORGETFUL: usize = 0;
 const FORGETS: Duration = Duration::from_millis(700);
 /// How often the tasks are counted.
 const COUNT: Duration = Duration::from_millis(500);
-/// Who looks as late as this was paused: what failed meanwhile says nothing about the calls after.
-const PAUSED: u64 = 500_000_000;
+/// Who looks as late as this stood still, if it was made to: what failed meanwhile says nothing about the calls after.
+pub(crate) const LONG: u64 = 500_000_000;
 /// By how much a look may be late on a busy machine.
 const LATE: u64 = 50_000_000;
 
@@ -101,17 +101,18 @@ async fn look(cache: Cache, mut journal: Journal, until: u64) {
         sleep(LOOK).await;
         let stats = cache.stats();
         let (errors, end) = (stats.l2_errors.values().sum::<u64>(), nanos());
-        let (is_open, paused) = (stats.l2.is_open, end - begin >= PAUSED);
-        if !paused && (is_open || was_open || errors > known) {
+        let is_open = stats.l2.is_open;
+        if is_open || was_open || errors > known {
             journal.note(Record::CutOff { begin, end });
         }
-        if paused && was_open {
+        // If it stood still meanwhile, that is passed over, and this is what is left.
+        if end - begin >= LONG && was_open {
             journal.note(Record::CutOff { begin, end: begin + LATE });
         }
-        if paused && is_open {
+        if end - begin >= LONG && is_open {
             journal.note(Record::CutOff { begin: end - LATE, end });
         }
-        (known, was_open, begin) = (errors, stats.l2.is_open, end);
+        (known, was_open, begin) = (errors, is_open, end);
     }
     journal.finish();
 }

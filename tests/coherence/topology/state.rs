@@ -39,6 +39,11 @@ impl State {
         self.is("role", "master")
     }
 
+    /// Its name among primaries: another one each time that it becomes one.
+    pub(super) fn reign(&self) -> String {
+        self.0.get("master_replid").cloned().unwrap_or_default()
+    }
+
     /// Whether it follows the server on this port, and has all that it has.
     pub(super) fn follows(&self, port: u16) -> bool {
         self.is("role", "slave") && self.is("master_port", &port.to_string()) && self.is("master_link_status", "up")
