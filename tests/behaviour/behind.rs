@@ -41,7 +41,7 @@ async fn held() -> (Cache, Chaos, Recording, Cache) {
     (cache, chaos, recording, over(&memory).await)
 }
 
-async fn queued(cache: &Cache) -> u64 {
+fn queued(cache: &Cache) -> u64 {
     cache.stats().l2.queued_writes
 }
 
@@ -56,10 +56,10 @@ async fn callers_of_a_load_do_not_wait_for_its_store() {
     for _ in 0..2 {
         assert_eq!(cache.scope(get_user(1, &runs)).await, User::new(1));
     }
-    assert_eq!((runs.get(), queued(&cache).await, peek(&other).await), (1, 1, None));
+    assert_eq!((runs.get(), queued(&cache), peek(&other).await), (1, 1, None));
     chaos.heal();
     cache.flush_writes().await;
-    assert_eq!((queued(&cache).await, peek(&other).await), (0, Some(User::new(1))));
+    assert_eq!((queued(&cache), peek(&other).await), (0, Some(User::new(1))));
     assert_eq!((recording.count(Operation::Fill), cache.stats().l2.writes_given_up), (0, 0));
 }
 
@@ -87,7 +87,7 @@ async fn writers_do_not_wait_for_the_store_and_the_older_value_is_gone_at_once()
             3 => from.get::<User>(&key).await,
             _ => peek(from).await,
         };
-        assert_eq!((seen(&cache).await, queued(&cache).await), (Some(named("new")), 1), "{way}");
+        assert_eq!((seen(&cache).await, queued(&cache)), (Some(named("new")), 1), "{way}");
         other.clear_l1();
         assert_eq!(seen(&other).await, None, "{way}: nothing old is left");
         chaos.heal();
@@ -102,7 +102,7 @@ async fn the_newest_of_several_writes_is_the_one_that_is_stored() {
     for name in ["one", "two", "three"] {
         cache.scope(async { user_entry(1).set(named(name)).await }).await.expect("it is told");
     }
-    assert_eq!(queued(&cache).await, 3);
+    assert_eq!(queued(&cache), 3);
     chaos.heal();
     cache.flush_writes().await;
     assert_eq!((peek(&other).await, peek(&cache).await), (Some(named("three")), Some(named("three"))));
@@ -263,7 +263,7 @@ async fn what_replaces_a_value_that_l2_still_has_is_written_through() {
     chaos.only([Operation::FillMany]);
     chaos.hold();
     cache.scope(async { get_user(1, &runs).refreshed().await }).await;
-    assert_eq!((recording.count(Operation::Fill), queued(&cache).await, runs.get()), (1, 0, 2));
+    assert_eq!((recording.count(Operation::Fill), queued(&cache), runs.get()), (1, 0, 2));
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn the_mode_is_the_functions_or_the_named_caches_or_the_caches() {
         (3, none.cache("now").write_mode(WriteMode::Behind), 2),
     ] {
         cache.set(&key(id), &1_u64, &policy).await.expect("it is told");
-        assert_eq!(queued(&cache).await, waits, "{id}");
+        assert_eq!(queued(&cache), waits, "{id}");
     }
 }
 
@@ -293,7 +293,7 @@ async fn without_l2_and_without_memory_the_mode_is_no_trouble() {
     let alone = Cache::builder().write_mode(WriteMode::Behind).build().await.expect("a cache");
     assert_eq!(alone.scope(get_user(1, &runs)).await, User::new(1));
     alone.flush_writes().await;
-    assert_eq!((peek(&alone).await, queued(&alone).await), (Some(User::new(1)), 0));
+    assert_eq!((peek(&alone).await, queued(&alone)), (Some(User::new(1)), 0));
 
     let builder = Cache::builder().l2(Memory::new()).l1(L1::disabled()).l2_deadline(SOON);
     let bare = builder.build().await.expect("a cache");

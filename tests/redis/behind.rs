@@ -97,7 +97,8 @@ async fn while_a_written_value_waits_no_instance_has_the_older_one() {
         chaos.heal();
         assert_eq!(two.scope(row(1, &runs)).await, NEW, "{way}: it has waited for the value");
         assert_eq!(runs.get(), 1);
-        (one.close().await.unwrap(), two.close().await.unwrap());
+        one.close().await.unwrap();
+        two.close().await.unwrap();
         drop((one, two));
         listeners(&server, 0).await;
     }

@@ -117,6 +117,7 @@ pub(crate) struct Commit {
     pub(crate) expected: Option<Arc<[u8]>>,
     pub(crate) bytes: Vec<u8>,
     /// The bytes are those of a lease, which is kept like one that was claimed.
+    #[cfg_attr(not(feature = "embedded"), allow(dead_code, reason = "only that store keeps leases apart"))]
     pub(crate) is_lease: bool,
     pub(crate) life: Duration,
     /// The keys of the tags that it carries: those that have a stamp keep it for [`tag_life`].
