@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use benches::{Contest, Scale, print};
-use tiercache::{Cache, CallExt, L1, Redis};
+use tiercache::{Cache, CallExt, L1, Redis, WriteMode};
 
 use crate::Result;
 use crate::server::RedisServer;
@@ -70,6 +70,8 @@ pub(crate) fn redis(case: &str) -> Result {
     let server = RedisServer::start()?;
     let runtime = &current_thread()?;
     let cache = &runtime.block_on(Cache::builder().l2(Redis::new(server.url())?).build())?;
+    let behind = Cache::builder().l2(Redis::new(server.url())?).write_mode(WriteMode::Behind);
+    let behind = &runtime.block_on(behind.build())?;
     let connection = &runtime.block_on(server.connect())?;
     let unseen = &Unseen::default();
     let rows = Contest::new(case, CALLS_OVER_L2)
@@ -77,6 +79,9 @@ pub(crate) fn redis(case: &str) -> Result {
             runtime.block_on(each(&unseen.next(CALLS_OVER_L2), |id| connection.get_and_set(id)));
         })
         .add("tiercache", || runtime.block_on(cache.scope(each(&unseen.next(CALLS_OVER_L2), ours))))
+        .add("tiercache, written behind", || {
+            runtime.block_on(behind.scope(each(&unseen.next(CALLS_OVER_L2), ours)));
+        })
         .hold(Scale::default());
     assert_eq!(cache.stats().total.store_failures, 0, "Redis took every value");
     print(&rows);

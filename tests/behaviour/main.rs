@@ -1,6 +1,7 @@
 //! What a user sees of a cached function.
 
 mod batch;
+mod behind;
 mod calls;
 mod configuration;
 mod contexts;

@@ -2,6 +2,7 @@
 
 mod down;
 mod failover;
+mod in_flight;
 mod lost;
 mod migration;
 mod permissions;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tiercache_tests::history::{Bounds, History, Journal, Record, Verdict, read_journal};
+use tiercache_tests::history::{Bounds, History, Journal, Record, Rollback, Verdict, read_journal};
 
 const BOUND: u64 = 2_000;
 const BOUNDS: Bounds = Bounds { max_staleness: Duration::from_nanos(BOUND), cut_off: Duration::from_nanos(5 * BOUND) };
@@ -23,7 +23,15 @@ fn read(instance: usize, version: u64, begin: u64, end: u64) -> (usize, Record) 
 }
 
 fn verdict(records: &[(usize, Record)]) -> Verdict {
+    verdict_with(records, &[])
+}
+
+/// With rollbacks: begin, end, and when they are over.
+fn verdict_with(records: &[(usize, Record)], rollbacks: &[(u64, u64, u64)]) -> Verdict {
     let mut history = History::default();
+    for &(begin, end, over) in rollbacks {
+        history.add_rollback(Rollback { begin, end, over });
+    }
     for (instance, record) in records {
         history.add(*instance, *record);
     }
@@ -91,6 +99,44 @@ fn a_failed_invalidation_promises_nothing() {
     let records = [write(1, 10, 20), failed(2, 30), read(HERE, 1, 90_000, 90_001), read(THERE, 2, 90_000, 90_001)];
     assert_eq!(illegal(&records), 0);
     assert_eq!(illegal(&[write(1, 10, 20), failed(2, 30), read(HERE, 0, 90_000, 90_001)]), 1);
+}
+
+#[test]
+fn a_write_within_a_rollback_counts_as_ended_when_that_is_over() {
+    let judged = |reader, begin, rollback| {
+        let verdict = verdict_with(&[write(1, 10, 20), read(reader, 0, begin, begin)], &[rollback]);
+        (verdict.violated(), verdict.widely())
+    };
+    let over = 50_000;
+    let within = (15, 25, over);
+    assert_eq!(judged(HERE, over, within), (0, 1));
+    assert_eq!(judged(HERE, over + 1, within), (1, 0), "its own writes it must see from then on");
+    assert_eq!(judged(THERE, over + BOUND, within), (0, 1));
+    assert_eq!(judged(THERE, over + BOUND + 1, within), (1, 0), "the bound of others counts from there, and no more");
+    assert_eq!(judged(THERE, 20 + BOUND, within), (0, 0), "that needs no rollback");
+    for elsewhere in [(0, 19, over), (21, 30, over)] {
+        assert_eq!(judged(HERE, 30, elsewhere), (1, 0), "a write before or after {elsewhere:?} has lost nothing");
+        assert_eq!(
+            judged(THERE, 21 + BOUND, elsewhere),
+            (1, 0),
+            "a write before or after {elsewhere:?} has lost nothing"
+        );
+    }
+}
+
+#[test]
+fn a_rollback_excuses_none_who_see_less_than_the_writes_before_it() {
+    let (first, second) = (write(1, 10, 20), write(2, 10_000, 10_010));
+    let rollback = [(10_000, 10_020, 90_000)];
+    assert_eq!(verdict_with(&[first, second, read(THERE, 0, 12_100, 12_101)], &rollback).violated(), 1);
+    assert_eq!(verdict_with(&[first, second, read(THERE, 1, 12_100, 12_101)], &rollback).violated(), 0);
+}
+
+#[test]
+fn what_is_made_anew_within_the_next_rollback_may_be_lost_again() {
+    let records = [write(1, 10, 20), read(HERE, 0, 300, 301)];
+    assert_eq!(verdict_with(&records, &[(100, 200, 400), (15, 25, 150)]).violated(), 0);
+    assert_eq!(verdict_with(&records, &[(151, 200, 400), (15, 25, 150)]).violated(), 1);
 }
 
 #[test]

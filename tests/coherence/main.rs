@@ -2,21 +2,29 @@
 //! every single read is checked.
 //!
 //! `COHERENCE_SECONDS` makes the run longer, `COHERENCE_READS` says how many reads it is to judge at least, `COHERENCE_SEED` repeats its
-//! choices. With `COHERENCE_SOAK` (`cargo xtask soak`) it is also watched that no instance grows.
+//! choices. With `COHERENCE_SOAK` (`cargo xtask soak`), the path of a file, its figures are written there, and it is also watched that
+//! no instance grows.
 
 mod checker;
 mod faults;
+mod progress;
+mod report;
 mod rows;
+mod topology;
 mod trace;
 mod watch;
 mod worker;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tiercache_tests::history::{Bounds, History, Verdict, nanos, read_journal};
+use faults::Befallen;
+use tiercache_tests::history::{Bounds, History, Record, Verdict, nanos, read_journal};
 use tiercache_tests::{RedisServer, eventually};
+use tokio::runtime::Runtime;
+use topology::{Servers, Topology};
 
 const INSTANCES: usize = 4;
 const TASKS: usize = 32;
@@ -31,7 +39,7 @@ const TEST: &str = "no_read_is_older_than_promised";
 struct Fleet(Vec<Child>);
 
 impl Fleet {
-    fn start(cache: &RedisServer, database: &RedisServer, folder: &Path, seed: u64, until: u64) -> Self {
+    fn start(cache: &Servers, database: &RedisServer, folder: &Path, seed: u64, until: u64) -> Self {
         let start = |instance: usize| {
             Command::new(std::env::current_exe().expect("a running test has a path"))
                 .args(["--exact", TEST, "--nocapture"])
@@ -75,47 +83,80 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
+/// One run after the other: each has the machine for itself.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn no_read_is_older_than_promised() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     if let Some(instance) = setting(worker::INSTANCE) {
-        runtime.block_on(worker::run(usize::try_from(instance).unwrap()));
+        runtime().block_on(worker::run(usize::try_from(instance).unwrap()));
     } else {
-        runtime.block_on(run());
+        judged(Topology::Single);
     }
 }
 
-async fn run() {
+#[test]
+fn a_cluster_serves_nothing_older_than_promised() {
+    judged(Topology::Cluster);
+}
+
+#[test]
+fn sentinels_serve_nothing_older_than_promised() {
+    judged(Topology::Sentinel);
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+fn judged(topology: Topology) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    runtime().block_on(run(topology));
+}
+
+async fn run(topology: Topology) {
     let seconds = setting("COHERENCE_SECONDS").unwrap_or(12);
     let seed = setting("COHERENCE_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
-    println!("seed {seed}, {seconds} s");
-    let (mut cache, database) = (RedisServer::start().await, RedisServer::start().await);
+    println!("{topology}, seed {seed}, {seconds} s");
+    let (mut cache, database) = (Servers::start(topology).await, RedisServer::start().await);
     let folder = tempfile::tempdir().unwrap();
     let until = nanos() + seconds * 1_000_000_000;
     let fleet = Fleet::start(&cache, &database, folder.path(), seed, until);
     let processes: Vec<_> = fleet.0.iter().map(rustix::process::Pid::from_child).collect();
-    let faults = faults::inject(&mut cache, &processes, seed, until);
-    let (befallen, watched) = tokio::join!(faults, watch::watch(&processes, until));
+    let faults = faults::inject(&mut cache, topology, &processes, seed, until);
+    let (befallen, watched) = tokio::join!(faults, watch::watch(&processes, folder.path(), until));
     fleet.end().await;
-    let verdict = judge(folder.path());
-    println!("{watched}\n{} faults; {verdict}", befallen.len());
-    for violation in verdict.violations().iter().take(3) {
+    let verdict = judge(folder.path(), &befallen);
+    println!("{watched}\n{} faults: {}\n{verdict}", befallen.len(), report::by_kind(&befallen));
+    for violation in trace::telling(verdict.violations()) {
         trace::print(folder.path(), violation, &befallen);
     }
-    assert_eq!(verdict.violated(), 0, "seed {seed}");
-    if std::env::var_os("COHERENCE_SOAK").is_some() {
-        assert_eq!(watched.growing(), Vec::<String>::new(), "seed {seed}");
+    let soak = std::env::var_os("COHERENCE_SOAK");
+    if let Some(report) = &soak {
+        report::write(
+            Path::new(report),
+            &report::Figures { topology, seed, seconds, befallen, verdict: &verdict, watched: &watched },
+        );
     }
-    let least = setting("COHERENCE_READS").unwrap_or(seconds * 2_000);
+    assert_eq!(verdict.violated(), 0, "{topology}, seed {seed}");
+    if soak.is_some() {
+        assert_eq!(watched.growing(), Vec::<String>::new(), "{topology}, seed {seed}");
+    }
+    let least = setting("COHERENCE_READS").unwrap_or(seconds * 200);
     assert!(verdict.reads() > least, "too few reads to mean anything: {}", verdict.reads());
 }
 
 /// Reads all journals twice: the writes first, then the reads.
-fn judge(folder: &Path) -> Verdict {
+fn judge(folder: &Path, befallen: &[Befallen]) -> Verdict {
     let journals = journals(folder);
     let mut history = History::default();
+    befallen.iter().filter_map(Befallen::rollback).for_each(|rollback| history.add_rollback(rollback));
     for (instance, path) in &journals {
-        read_journal(path, |record| history.add(*instance, record));
+        let stood_still = |begin, end| befallen.iter().any(|fault| fault.paused(*instance, begin, end));
+        read_journal(path, |record| match record {
+            Record::CutOff { begin, end } if end - begin >= worker::LONG && stood_still(begin, end) => {}
+            record => history.add(*instance, record),
+        });
     }
     let mut verdict = history.closed(BOUNDS);
     for (instance, path) in &journals {

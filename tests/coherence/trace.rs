@@ -12,6 +12,19 @@ use super::journals;
 const BEFORE: u64 = 6_000_000_000;
 /// How long after it the trace ends.
 const AFTER: u64 = 300_000_000;
+/// Violations that are traced.
+const MOST: usize = 5;
+/// Between two looks whether an instance is cut off, at most.
+const LOOK: u64 = 100_000_000;
+
+/// Of each key one violation, its writer's own first; some of them.
+pub(crate) fn telling(violations: &[Violation]) -> Vec<&Violation> {
+    let mut telling: Vec<&Violation> = violations.iter().collect();
+    telling.sort_by_key(|violation| (!violation.own, violation.key, violation.begin));
+    telling.dedup_by_key(|violation| violation.key);
+    telling.truncate(MOST);
+    telling
+}
 
 pub(crate) fn print(folder: &Path, violation: &Violation, befallen: &[Befallen]) {
     let window = violation.begin.saturating_sub(BEFORE)..violation.end + AFTER;
@@ -36,6 +49,12 @@ pub(crate) fn print(folder: &Path, violation: &Violation, befallen: &[Befallen])
     events.extend(befallen.iter().map(|fault| (fault.begin, fault.end, fault.what.clone())));
     events.retain(|(begin, end, _)| *begin < window.end && *end >= window.start);
     events.sort();
+    // What was noted look after look is one.
+    events.dedup_by(|next, event| {
+        let goes_on = next.2 == event.2 && next.0 <= event.1 + LOOK;
+        event.1 = if goes_on { next.1 } else { event.1 };
+        goes_on
+    });
     println!("\n{violation:?}\nbegin, ms before it | took");
     for (begin, end, what) in events {
         let before = (violation.begin as f64 - begin as f64) / 1e6;

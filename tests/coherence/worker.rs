@@ -6,6 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tiercache::{Cache, CallExt, Redis, Source};
 use tiercache_tests::history::{Journal, Record, nanos};
+use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::{DEGRADED_L1_TTL, MAX_STALENESS, NAMESPACE, TASKS, rows};
@@ -23,13 +24,26 @@ const PAUSE: Duration = Duration::from_millis(10);
 const SLOW_TASKS: usize = 8;
 /// How often it is looked whether L2 has failed.
 const LOOK: Duration = Duration::from_millis(5);
-/// Who looks as late as this was paused: what failed meanwhile says nothing about the calls after.
-const PAUSED: u64 = 500_000_000;
+/// Rows that are seldom written: what is wrong with them is not soon put right by the next write.
+const SELDOM: std::ops::Range<u32> = 100..rows::SLOW;
+const SELDOM_BY: u32 = 4;
+/// The instance whose memory is emptied, and how often. The others keep theirs, and seldom see L2.
+const FORGETFUL: usize = 0;
+const FORGETS: Duration = Duration::from_millis(700);
+/// How often the tasks are counted.
+const COUNT: Duration = Duration::from_millis(500);
+/// Who looks as late as this stood still, if it was made to: what failed meanwhile says nothing about the calls after.
+pub(crate) const LONG: u64 = 500_000_000;
 /// By how much a look may be late on a busy machine.
 const LATE: u64 = 50_000_000;
 
 pub(crate) fn journal(folder: &Path, instance: usize, task: usize) -> PathBuf {
     folder.join(format!("{instance}-{task}"))
+}
+
+/// The file in which an instance says how many tasks it has.
+pub(crate) fn tasks(folder: &Path, instance: usize) -> PathBuf {
+    folder.join(format!("{instance}-tasks"))
 }
 
 fn given(name: &str) -> String {
@@ -52,10 +66,32 @@ pub(crate) async fn run(instance: usize) {
         let scope = cache.clone();
         tasks.push(tokio::spawn(async move { scope.scope(work.run(until)).await }));
     }
+    if instance == FORGETFUL {
+        tasks.push(tokio::spawn(forget(cache.clone(), until)));
+    }
+    let counting = tokio::spawn(count(cache.clone(), self::tasks(&folder, instance)));
     for task in tasks {
         task.await.unwrap();
     }
+    counting.abort();
     cache.close().await.unwrap_or(());
+}
+
+/// Empties the memory again and again, as a deployment does: so what L2 holds comes to light.
+async fn forget(cache: Cache, until: u64) {
+    while nanos() < until {
+        sleep(FORGETS).await;
+        cache.clear_l1();
+    }
+}
+
+/// Says again and again how many tasks there are: those of this runtime, and those of the cache's own.
+async fn count(cache: Cache, path: PathBuf) {
+    loop {
+        let tasks = Handle::current().metrics().num_alive_tasks() + cache.tasks();
+        std::fs::write(&path, tasks.to_string()).expect("the temporary directory has room");
+        sleep(COUNT).await;
+    }
 }
 
 /// Notes when L2 failed, or was left alone because it had.
@@ -65,17 +101,18 @@ async fn look(cache: Cache, mut journal: Journal, until: u64) {
         sleep(LOOK).await;
         let stats = cache.stats();
         let (errors, end) = (stats.l2_errors.values().sum::<u64>(), nanos());
-        let (is_open, paused) = (stats.l2.is_open, end - begin >= PAUSED);
-        if !paused && (is_open || was_open || errors > known) {
+        let is_open = stats.l2.is_open;
+        if is_open || was_open || errors > known {
             journal.note(Record::CutOff { begin, end });
         }
-        if paused && was_open {
+        // If it stood still meanwhile, that is passed over, and this is what is left.
+        if end - begin >= LONG && was_open {
             journal.note(Record::CutOff { begin, end: begin + LATE });
         }
-        if paused && is_open {
+        if end - begin >= LONG && is_open {
             journal.note(Record::CutOff { begin: end - LATE, end });
         }
-        (known, was_open, begin) = (errors, stats.l2.is_open, end);
+        (known, was_open, begin) = (errors, is_open, end);
     }
     journal.finish();
 }
@@ -109,7 +146,9 @@ impl Task {
             }
             if self.random.u32(..4) == 0 {
                 let row = self.row();
-                self.write(row).await;
+                if !SELDOM.contains(&row) || self.random.u32(..SELDOM_BY) == 0 {
+                    self.write(row).await;
+                }
                 self.read(row).await;
             }
             sleep(PAUSE).await;

@@ -1,6 +1,7 @@
 //! L2 in a real Redis.
 
 mod batch;
+mod behind;
 mod bus;
 mod coherence;
 mod fleet;

@@ -7,10 +7,15 @@
 //! - any write of its own instance that ended before the read began,
 //! - any write of another instance that ended longer than the bound before the read began.
 //!
+//! **Rollbacks.** A server that takes another's place may lack what that one acknowledged last; the cache then makes those invalidations
+//! anew. So a write that ended within a *rollback* counts as ended when the cache has done that, and the two bounds above hold from there.
+//! What was written before a rollback or after it has the bounds as ever, also while it lasts. Reads that are legal by this alone are
+//! counted.
+//!
 //! Times are nanoseconds of `CLOCK_MONOTONIC`, which all processes of a machine share.
 
 mod judge;
 mod record;
 
-pub use judge::{Bounds, History, Verdict, Violation};
+pub use judge::{Bounds, History, Rollback, Verdict, Violation};
 pub use record::{Journal, Record, nanos, read_journal};

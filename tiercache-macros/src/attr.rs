@@ -30,6 +30,7 @@ pub(crate) struct Literals {
     pub(crate) codec: Option<Word<Expr>>,
     pub(crate) stale_if_error: Option<Word<Expr>>,
     pub(crate) jitter: Option<Word<Expr>>,
+    pub(crate) write: Option<Word<Expr>>,
 }
 
 /// The options that say how a function's body is run.
@@ -112,6 +113,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("tags", r#"tags("user:{id}", "users")"#, About::Address, |w, n, i| set_once(&mut w.tags, several(n, i)?)),
     row("stale_if_error", "stale_if_error = 600", About::Address, |w, n, i| set_once(&mut w.literals.stale_if_error, is(n, i)?)),
     row("jitter", "jitter = 0.1", About::Address, |w, n, i| set_once(&mut w.literals.jitter, is(n, i)?)),
+    row("write", r#"write = "behind""#, About::Address, |w, n, i| set_once(&mut w.literals.write, is(n, i)?)),
     row("stale_while_revalidate", "stale_while_revalidate = 60", About::Function, |w, n, i| set_once(&mut w.running.stale_while_revalidate, is(n, i)?)),
     row("refresh_ahead", r#"refresh_ahead = 0.8` or `refresh_ahead = "auto""#, About::Function, |w, n, i| set_once(&mut w.running.refresh_ahead, is(n, i)?)),
     row("timeout", r#"timeout = "2s""#, About::Function, |w, n, i| set_once(&mut w.running.timeout, is(n, i)?)),
@@ -319,7 +321,8 @@ mod tests {
                 ttl = "5m", l1_ttl = 30, none_ttl = 1, prefix = "user", key = (a, b.0), cache = "prompt", version = 2,
                 id = "x", codec = "json", skip(self, db,), cache_if = |u: &Map<A, B>| u.active, at = user_entry(id),
                 value = Map<A, B>, tags("user:{id}", user.team), batch(ids, |id| user_entry(*id)), entry = false,
-                crate = my::tiercache, stale_if_error = 600, jitter = 0.1, stale_while_revalidate = 60,
+                crate = my::tiercache, stale_if_error = 600, jitter = 0.1, write = "behind",
+                stale_while_revalidate = 60,
                 refresh_ahead = 0.8, timeout = "2s", soft_timeout = "50ms", detach, ttl_from = |u| u.life,
             ),
             Place::Function,

@@ -228,6 +228,10 @@ pub(crate) fn bad_codec(value: impl ToTokens, known: &[(&str, &str)]) -> Error {
     at(value, format!("unknown codec: there are {}", quoted(known.iter().map(|(name, _)| *name))))
 }
 
+pub(crate) fn bad_write(value: impl ToTokens, known: &[(&str, &str)]) -> Error {
+    at(value, format!("unknown write mode: there are {}", quoted(known.iter().map(|(name, _)| *name))))
+}
+
 pub(crate) fn empty_key(value: impl ToTokens) -> Error {
     at(value, "an empty key would give every call one entry: name what chooses the answer, or `skip` every argument")
 }

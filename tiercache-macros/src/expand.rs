@@ -161,7 +161,7 @@ fn statics(paths: &Paths, own: &Site) -> TokenStream {
 }
 
 fn setters(paths: &Paths, policy: &Policy) -> TokenStream {
-    let Policy { ttl, l1_ttl, none_ttl, version, cache, codec, stale_if_error, jitter, running } = policy;
+    let Policy { ttl, l1_ttl, none_ttl, version, cache, codec, stale_if_error, jitter, write, running } = policy;
     let stale_if_error = stale_if_error.iter().copied().map(paths::duration);
     let jitter = jitter.iter().copied().map(Literal::f64_unsuffixed);
     let running = apart::setters(running);
@@ -171,9 +171,11 @@ fn setters(paths: &Paths, policy: &Policy) -> TokenStream {
     let version = version.iter().copied().map(Literal::u32_unsuffixed);
     let cache = cache.iter();
     let codec = codec.iter().map(|codec| paths.codec(codec));
+    let write = write.iter().map(|mode| paths.write_mode(mode));
     quote! {
         #(.ttl(#ttl))* #(.l1_ttl(#l1_ttl))* #(.none_ttl(#none_ttl))* #(.version(#version))* #(.cache(#cache))*
-        #(.codec(#codec))* #(.stale_if_error(#stale_if_error))* #(.jitter(#jitter))* #running
+        #(.codec(#codec))* #(.stale_if_error(#stale_if_error))* #(.jitter(#jitter))*
+        #(.write_mode(#write))* #running
     }
 }
 

@@ -148,7 +148,7 @@ use proc_macro::TokenStream;
 /// # drop(complete(String::new()));
 /// ```
 ///
-#[doc = include_str!("running.md")]
+#[doc = concat!(include_str!("running.md"), "\n", include_str!("write.md"))]
 ///
 /// ## `version = 2`
 ///
@@ -258,9 +258,8 @@ pub fn updates(targets: TokenStream, item: TokenStream) -> TokenStream {
 /// read one thing.
 ///
 /// Docs, attributes and visibility are the function's; after the signature come the options of [`macro@cached`] that are about
-/// the value: `ttl`, `l1_ttl`, `none_ttl`, `stale_if_error`, `jitter`, `prefix`, `key`, `tags`, `cache`, `version`, `id`, `codec`, and
-/// `crate`. What it returns is
-/// the type that is stored. Its identity is its path, or `id`.
+/// the value: `ttl`, `l1_ttl`, `none_ttl`, `stale_if_error`, `jitter`, `prefix`, `key`, `tags`, `cache`, `version`, `id`, `codec`,
+/// `write`, and `crate`. What it returns is the type that is stored. Its identity is its path, or `id`.
 ///
 /// ```
 /// use tiercache::{Cache, cached, entry};

@@ -70,6 +70,7 @@ pub(crate) struct Policy {
     pub(crate) codec: Option<Ident>,
     pub(crate) stale_if_error: Option<Duration>,
     pub(crate) jitter: Option<f64>,
+    pub(crate) write: Option<Ident>,
     pub(crate) running: Running,
 }
 

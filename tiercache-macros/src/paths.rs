@@ -47,6 +47,12 @@ impl Paths {
         let root = &self.root;
         quote!(#root::Codec::#variant)
     }
+
+    /// A write mode.
+    pub(crate) fn write_mode(&self, variant: &Ident) -> TokenStream {
+        let root = &self.root;
+        quote!(#root::WriteMode::#variant)
+    }
 }
 
 /// The local name of [`Paths::private`]. Items are not hygienic, so it is one that nobody writes.

@@ -66,7 +66,7 @@ fn no_options() {
 #[test]
 fn every_option() {
     within(
-        BUDGET + 15,
+        BUDGET + 16,
         quote!(
             ttl = "1h30m",
             l1_ttl = 30,
@@ -80,6 +80,7 @@ fn every_option() {
             id = "shop.profile_of",
             value = UserProfile,
             codec = "json",
+            write = "behind",
             entry = profile_address,
         ),
         quote! {

@@ -110,7 +110,7 @@ impl<T: Cacheable> Entry<T> {
     }
 
     /// Stores a value that you have: L2 first, then memory. For data with one writer: the slower of two would win.
-    /// Where there may be several, see [`Entry::begin_write`].
+    /// Where there may be several, see [`Entry::begin_write`]. Under [`WriteMode::Behind`](crate::WriteMode::Behind), as [`Cache::set`].
     ///
     /// # Errors
     ///

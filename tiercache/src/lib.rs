@@ -100,7 +100,7 @@ mod warm;
 #[path = "private/mod.rs"]
 pub mod __private;
 
-pub use cache::{BusHealth, Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy};
+pub use cache::{BusHealth, Cache, CacheBuilder, Freshness, Health, Keys, L2, L2Health, Named, Policy, WriteMode};
 pub use call::{Adjusted, CallExt, Outcome, WithOutcome};
 pub use codec::Codec;
 pub use entry::{Entry, Write};

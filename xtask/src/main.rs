@@ -51,7 +51,11 @@ const COMMANDS: [Command; 12] = [
         "run the tests of faults at full length, and print what was promised and measured",
         Run::Plain(faults::run),
     ),
-    ("soak", "run a fleet under random faults, and judge all it does (--minutes 10 --seed 17)", Run::With(soak::run)),
+    (
+        "soak",
+        "run a fleet under random faults, and judge all it does (--minutes 10 --seed 17 --topology single|cluster|sentinel|all)",
+        Run::With(soak::run),
+    ),
     ("help", "show this list", Run::Plain(help)),
 ];
 

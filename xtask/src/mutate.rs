@@ -85,7 +85,7 @@ impl Copy {
         let printed = String::from_utf8_lossy(&result.stdout).into_owned() + &String::from_utf8_lossy(&result.stderr);
         match check {
             Check::Simulation => seed(&printed).map(|seed| Some(format!("seed {seed}"))).ok_or(printed),
-            Check::Redis(_) => Ok(Some("1 run".to_owned())),
+            Check::Redis(_) | Check::Cluster(_) => Ok(Some("1 run".to_owned())),
         }
     }
 
@@ -101,6 +101,9 @@ impl Copy {
             Check::Redis(test) => {
                 command.args(["-p", "tiercache-tests", "--test", "redis", "--all-features", test]);
             }
+            Check::Cluster(test) => {
+                command.args(["-p", "tiercache-tests", "--test", "cluster", "--all-features", test]);
+            }
         }
         command
     }
@@ -113,7 +116,7 @@ impl Check {
     fn name(self) -> &'static str {
         match self {
             Self::Simulation => "simulation",
-            Self::Redis(test) => test,
+            Self::Redis(test) | Self::Cluster(test) => test,
         }
     }
 }

@@ -18,12 +18,31 @@ pub struct Bounds {
     pub cut_off: Duration,
 }
 
-/// All writes of a run, and who was cut off when.
+/// All writes of a run, who was cut off when, and when Redis may have lost what it had acknowledged.
 #[derive(Debug, Default)]
 pub struct History {
     keys: HashMap<u32, Writes>,
     cut_off: HashMap<usize, Vec<(u64, u64)>>,
+    rollbacks: Vec<Rollback>,
     operations: u64,
+}
+
+/// What was acknowledged from `begin` to `end` may be lost, and holds again at `over`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rollback {
+    /// The first moment in which something may have been acknowledged that was lost.
+    pub begin: u64,
+    /// The last one.
+    pub end: u64,
+    /// When all of it holds again.
+    pub over: u64,
+}
+
+impl Rollback {
+    /// When what was acknowledged at `time` holds for good, as far as this goes.
+    fn holds_from(self, time: u64) -> u64 {
+        if (self.begin..=self.end).contains(&time) { self.over } else { time }
+    }
 }
 
 /// The writes of one key.
@@ -35,30 +54,57 @@ struct Writes {
     by_instance: HashMap<usize, Ended>,
 }
 
-/// Writes that ended: (end, highest version that ended by then), by end, once [`Ended::sort`] has run.
+/// Writes that ended, as (end, version); once [`Ended::sort`] has run: (end, highest version that ended by then), by end.
 #[derive(Debug, Default)]
-struct Ended(Vec<(u64, u64)>);
+struct Ended {
+    acknowledged: Vec<(u64, u64)>,
+    /// The same, where those within a rollback end when that is over.
+    kept: Vec<(u64, u64)>,
+}
 
 impl Ended {
-    fn sort(&mut self) {
-        self.0.sort_unstable();
-        let mut highest = 0;
-        for (_, version) in &mut self.0 {
-            highest = highest.max(*version);
-            *version = highest;
+    /// `rollbacks` are in their order.
+    fn sort(&mut self, rollbacks: &[Rollback]) {
+        let kept = |end| rollbacks.iter().fold(end, |end, rollback| rollback.holds_from(end));
+        self.kept = self.acknowledged.iter().map(|(end, version)| (kept(*end), *version)).collect();
+        for ends in [&mut self.acknowledged, &mut self.kept] {
+            ends.sort_unstable();
+            let mut highest = 0;
+            for (_, version) in ends {
+                highest = highest.max(*version);
+                *version = highest;
+            }
         }
     }
 
-    /// The highest version that ended before `time`.
-    fn before(&self, time: u64) -> u64 {
-        let ended = self.0.partition_point(|(end, _)| *end < time);
-        if ended == 0 { 0 } else { self.0[ended - 1].1 }
+    /// The highest version that ended before `time`, strictly and with rollbacks heeded.
+    fn before(&self, time: u64) -> Floor {
+        let highest = |ends: &[(u64, u64)]| {
+            let ended = ends.partition_point(|(end, _)| *end < time);
+            if ended == 0 { 0 } else { ends[ended - 1].1 }
+        };
+        Floor { acknowledged: highest(&self.acknowledged), kept: highest(&self.kept) }
     }
 
     /// When the first write newer than `version` ended.
     fn superseded(&self, version: u64) -> Option<u64> {
-        let newer = self.0.partition_point(|(_, highest)| *highest <= version);
-        self.0.get(newer).map(|(end, _)| *end)
+        let newer = self.acknowledged.partition_point(|(_, highest)| *highest <= version);
+        self.acknowledged.get(newer).map(|(end, _)| *end)
+    }
+}
+
+/// What a read has to give at least.
+#[derive(Clone, Copy, Debug, Default)]
+struct Floor {
+    /// If Redis loses nothing.
+    acknowledged: u64,
+    /// As it may have lost something.
+    kept: u64,
+}
+
+impl Floor {
+    fn max(self, other: Self) -> Self {
+        Self { acknowledged: self.acknowledged.max(other.acknowledged), kept: self.kept.max(other.kept) }
     }
 }
 
@@ -73,21 +119,37 @@ impl History {
                 let writes = self.keys.entry(key).or_default();
                 writes.begun.insert(version, begin);
                 if let Some(end) = end {
-                    writes.all.0.push((end, version));
-                    writes.by_instance.entry(instance).or_default().0.push((end, version));
+                    writes.all.acknowledged.push((end, version));
+                    writes.by_instance.entry(instance).or_default().acknowledged.push((end, version));
                 }
             }
         }
     }
 
+    /// Redis may have lost something.
+    pub fn add_rollback(&mut self, rollback: Rollback) {
+        self.rollbacks.push(rollback);
+    }
+
     /// Nothing more is to be added: begins the judgement.
     pub fn closed(mut self, bounds: Bounds) -> Verdict {
+        self.rollbacks.sort_unstable();
         for writes in self.keys.values_mut() {
-            writes.all.sort();
-            writes.by_instance.values_mut().for_each(Ended::sort);
+            writes.all.sort(&self.rollbacks);
+            writes.by_instance.values_mut().for_each(|own| own.sort(&self.rollbacks));
         }
         let (operations, violations, staleness) = (self.operations, Vec::new(), Vec::new());
-        Verdict { history: self, bounds, operations, reads: 0, degraded: 0, violated: 0, violations, staleness }
+        Verdict {
+            history: self,
+            bounds,
+            operations,
+            reads: 0,
+            degraded: 0,
+            widely: 0,
+            violated: 0,
+            violations,
+            staleness,
+        }
     }
 
     fn was_cut_off(&self, instance: usize, begin: u64, end: u64) -> bool {
@@ -125,6 +187,7 @@ pub struct Verdict {
     operations: u64,
     reads: u64,
     degraded: u64,
+    widely: u64,
     violated: u64,
     violations: Vec<Violation>,
     staleness: Vec<u64>,
@@ -143,23 +206,31 @@ impl Verdict {
         if stale > 0 {
             self.staleness.push(stale);
         }
-        let own = writes.and_then(|writes| writes.by_instance.get(&instance)).map_or(0, |own| own.before(begin));
+        let own = writes
+            .and_then(|writes| writes.by_instance.get(&instance))
+            .map_or(Floor::default(), |own| own.before(begin));
         let mut bound = self.bounds.max_staleness;
         if stale > as_nanos(bound) && self.history.was_cut_off(instance, begin, end) {
             self.degraded += 1;
             bound = self.bounds.cut_off;
         }
-        let others = writes.map_or(0, |writes| writes.all.before(begin.saturating_sub(as_nanos(bound))));
-        let at_least = own.max(others);
-        if committed && version >= at_least {
+        let others = begin.saturating_sub(as_nanos(bound));
+        let at_least = writes.map_or(own, |writes| writes.all.before(others).max(own));
+        if committed && version >= at_least.kept {
+            self.widely += u64::from(version < at_least.acknowledged);
             return;
         }
         self.violated += 1;
         if self.violations.len() < KEPT {
-            let (at_least, stale) = (if committed { at_least } else { 0 }, Duration::from_nanos(stale));
-            let own = version < own;
+            let (at_least, stale) = (if committed { at_least.kept } else { 0 }, Duration::from_nanos(stale));
+            let own = version < own.kept;
             self.violations.push(Violation { instance, key, version, at_least, begin, end, stale, own });
         }
+    }
+
+    /// How many operations there were, reads and writes.
+    pub fn operations(&self) -> u64 {
+        self.operations
     }
 
     /// How many reads were judged.
@@ -170,6 +241,21 @@ impl Verdict {
     /// How many reads were illegal.
     pub fn violated(&self) -> u64 {
         self.violated
+    }
+
+    /// How many reads are legal only because a rollback is heeded.
+    pub fn widely(&self) -> u64 {
+        self.widely
+    }
+
+    /// How many reads of an instance that was cut off were older than `max_staleness`.
+    pub fn degraded(&self) -> u64 {
+        self.degraded
+    }
+
+    /// How many reads gave another version than the latest one.
+    pub fn stale(&self) -> usize {
+        self.staleness.len()
     }
 
     /// The first illegal reads.
@@ -200,6 +286,7 @@ impl fmt::Display for Verdict {
         writeln!(f, "reads               {:>12}", self.reads)?;
         writeln!(f, "  of them stale     {:>12}", self.staleness.len())?;
         writeln!(f, "  bound by cut-off  {:>12}", self.degraded)?;
+        writeln!(f, "  by a rollback     {:>12}", self.widely)?;
         writeln!(f, "violations          {:>12}", self.violated)?;
         writeln!(f, "worst staleness     {:>12.1?}", self.worst())?;
         writeln!(f, "median of the stale {:>12.1?}", self.median())?;

@@ -88,21 +88,26 @@ impl SentinelGroup {
 
     /// Has the sentinels choose another primary.
     pub async fn fail_over(&self) {
-        let sentinel = self.sentinels[0].connection().await;
         // They refuse while a replica's state is not known well enough.
-        let begun = || async { try_ask::<()>(&sentinel, &format!("SENTINEL FAILOVER {NAME}")).await.is_ok() };
-        eventually(begun, PATIENCE).await;
+        eventually(|| self.begins_to_fail_over(), PATIENCE).await;
+    }
+
+    /// The same, once: whether they begin.
+    pub async fn begins_to_fail_over(&self) -> bool {
+        let sentinel = self.sentinels[0].connection().await;
+        try_ask::<()>(&sentinel, &format!("SENTINEL FAILOVER {NAME}")).await.is_ok()
     }
 
     /// Waits until two of the sentinels name another primary than server `deposed`, which is one; and says which.
     pub async fn is_taken_over(&self, deposed: usize) -> usize {
-        let sentinels = connections(&self.sentinels).await;
-        eventually(|| async { self.successor(&sentinels, deposed).await.is_some() }, PATIENCE).await;
-        self.successor(&sentinels, deposed).await.expect("there is one now")
+        eventually(|| async { self.successor(deposed).await.is_some() }, PATIENCE).await;
+        self.successor(deposed).await.expect("there is one now")
     }
 
-    async fn successor(&self, sentinels: &[MultiplexedConnection], deposed: usize) -> Option<usize> {
+    /// What two of the sentinels call the primary, if that is another one than `deposed` and finds so itself.
+    pub async fn successor(&self, deposed: usize) -> Option<usize> {
         let command = format!("SENTINEL GET-MASTER-ADDR-BY-NAME {NAME}");
+        let sentinels = connections(&self.sentinels).await;
         let named = join_all(sentinels.iter().map(|one| ask::<(String, u16)>(one, &command))).await;
         let votes = |port: u16| named.iter().filter(|(_, named)| *named == port).count();
         let number = self

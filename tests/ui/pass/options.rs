@@ -16,11 +16,25 @@ const TENANT: u64 = 1;
     version = 2,
     id = "shop.find",
     codec = "json",
+    write = "through",
     entry = address_of_found,
     crate = ::tiercache,
 )]
 async fn find(db: u64, id: u64) -> u64 {
     db + id
+}
+
+// write
+#[cached(write = "behind")]
+async fn later(id: u64) -> u64 {
+    id
+}
+
+tiercache::entry! { fn user_entry(id: u64) -> u64; write = "behind" }
+
+#[cached(at = user_entry(id))]
+async fn beside(id: u64) -> u64 {
+    id
 }
 
 // none_ttl_without_none; an alias may hide an `Option`.
@@ -78,4 +92,5 @@ fn main() {
     let _ = address_of_found(1).key();
     drop((find(1, 2), perhaps(1), aliased(1), größe(1), of_tenant(1, 2), one_for_all(1)));
     drop((named_value(1), no_companion(1), inferred("1")));
+    drop((later(1), beside(1)));
 }

@@ -14,6 +14,8 @@ use crate::model::{Policy, Running, Settings};
 
 /// The codecs by the names of their features.
 const CODECS: &[(&str, &str)] = &[("bincode", "Bincode"), ("postcard", "Postcard"), ("json", "Json")];
+/// The write modes by their words.
+const WRITES: &[(&str, &str)] = &[("through", "Through"), ("behind", "Behind")];
 
 /// What is wrong with the words themselves.
 pub(super) fn faults(faults: Vec<Fault>, place: Place, errors: &mut Errors) {
@@ -30,7 +32,7 @@ pub(super) fn faults(faults: Vec<Fault>, place: Place, errors: &mut Errors) {
 
 /// The options about the address.
 pub(super) fn settings(words: Literals, function: &Ident, output: Option<&Type>, errors: &mut Errors) -> Settings {
-    let Literals { ttl, l1_ttl, none_ttl, prefix, cache, version, id, codec, stale_if_error, jitter } = words;
+    let Literals { ttl, l1_ttl, none_ttl, prefix, cache, version, id, codec, stale_if_error, jitter, write } = words;
     let life = ttl.as_ref().and_then(|word| duration(word, errors));
     let mut shorter = |word: Option<Word<Expr>>| {
         let word = word?;
@@ -52,8 +54,9 @@ pub(super) fn settings(words: Literals, function: &Ident, output: Option<&Type>,
     let codec = codec.and_then(|word| codec_of(&word, errors));
     let stale_if_error = stale_if_error.and_then(|word| duration(&word, errors));
     let jitter = jitter.and_then(|word| running::jitter(&word, errors));
+    let write = write.and_then(|word| write_of(&word, errors));
     let running = Running::default();
-    let policy = Policy { ttl: life, l1_ttl, none_ttl, version, cache, codec, stale_if_error, jitter, running };
+    let policy = Policy { ttl: life, l1_ttl, none_ttl, version, cache, codec, stale_if_error, jitter, write, running };
     let id = id.and_then(|word| text(&word, errors));
     Settings { prefix: prefix_of(prefix.as_ref(), function, errors), id, policy }
 }
@@ -118,6 +121,15 @@ fn codec_of(word: &Word<Expr>, errors: &mut Errors) -> Option<Ident> {
     let known = CODECS.iter().find(|(name, _)| *name == text.value());
     if known.is_none() {
         errors.push(diag::bad_codec(&text, CODECS));
+    }
+    known.map(|(_, variant)| Ident::new(variant, text.span()))
+}
+
+fn write_of(word: &Word<Expr>, errors: &mut Errors) -> Option<Ident> {
+    let text = text(word, errors)?;
+    let known = WRITES.iter().find(|(name, _)| *name == text.value());
+    if known.is_none() {
+        errors.push(diag::bad_write(&text, WRITES));
     }
     known.map(|(_, variant)| Ident::new(variant, text.span()))
 }

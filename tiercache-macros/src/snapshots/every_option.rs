@@ -14,7 +14,8 @@ pub(crate) async fn profile_of(
         .none_ttl(__tc::millis(1500))
         .version(2)
         .cache("profiles")
-        .codec(::tiercache::Codec::Json);
+        .codec(::tiercache::Codec::Json)
+        .write_mode(::tiercache::WriteMode::Behind);
     static __TC: __tc::Site = __tc::Site::new(
             "shop:user-profile",
             "profile_of",
@@ -55,7 +56,8 @@ pub(crate) fn profile_address(
         .none_ttl(__tc::millis(1500))
         .version(2)
         .cache("profiles")
-        .codec(::tiercache::Codec::Json);
+        .codec(::tiercache::Codec::Json)
+        .write_mode(::tiercache::WriteMode::Behind);
     static __TC: __tc::Site = __tc::Site::new(
             "shop:user-profile",
             "profile_of",

@@ -20,6 +20,7 @@ use crate::l1::{L1, TagTable};
 use crate::store::Store;
 
 use super::beat::start_flights;
+use super::behind::Writes;
 use super::freshness::{Freshness, Judge};
 use super::limits::Limits;
 use super::named::{DEFAULT, Fallback, Named, NamedCache};
@@ -98,6 +99,7 @@ pub struct CacheBuilder {
     pub(super) freshness: Freshness,
     pub(super) limits: Limits,
     pub(super) keep_hot_keys: Option<usize>,
+    pub(super) writes: Writes,
     pub(super) named: Vec<(String, Named)>,
 }
 
@@ -148,16 +150,6 @@ impl CacheBuilder {
     /// The codec of stored bytes, where the function does not say (bincode).
     pub fn codec(mut self, codec: Codec) -> Self {
         self.codec = Some(codec);
-        self
-    }
-
-    /// How long an operation of L2 may take before the call goes on without it (100 ms).
-    ///
-    /// A call makes several: it reads, asks for the right to load, and stores. For all of them together its caller waits one and a half times
-    /// as long at most; then the body runs without L2, or what it gave is stored without its caller. A batch waits once for all its elements.
-    /// Waiting for another instance's load does not count, and what is invalidated or committed is always waited for.
-    pub fn l2_deadline(mut self, deadline: Duration) -> Self {
-        self.l2_deadline = Some(deadline);
         self
     }
 
@@ -235,6 +227,7 @@ impl CacheBuilder {
             io,
             l2,
             pending: Pending::new(),
+            behind: self.writes.behind()?,
             telling: RwLock::default(),
             loads,
             max_value_bytes,
@@ -259,6 +252,7 @@ impl CacheBuilder {
             codec: self.codec.or(Codec::default_codec()),
             stale_if_error: self.stale_if_error,
             jitter: self.jitter.unwrap_or(DEFAULT_JITTER),
+            write_mode: self.writes.mode.unwrap_or_default(),
         };
         let mut built: Vec<NamedCache> = Vec::with_capacity(self.named.len());
         for (name, named) in &self.named {

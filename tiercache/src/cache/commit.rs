@@ -16,6 +16,7 @@ use crate::time::Moment;
 use crate::value::Cacheable;
 use crate::value::print::print;
 
+use super::behind::Place;
 use super::fill::{Fill, token};
 use super::invalidate::batch::{Batch, report};
 use super::life::Life;
@@ -99,34 +100,45 @@ impl Writing {
         let tell = self.request.cache.tell_of(&self.request.region, &self.request.digest);
         let message = tell.message.clone();
         let tags = self.request.stamps().tags;
-        let commit = token.lease.commit(sealed.bytes, life.hard, tags, tell);
-        let Ok(Committed { stored, place }) = timed(&self.request, commit).await else {
+        let (lease, bytes, encoded) = (token.lease, sealed.bytes, sealed.encoded);
+        let room = Place::of(&self.request, bytes.len());
+        let write = async {
+            match room {
+                None => Ok((lease.commit(bytes, life.hard, tags, tell).await?, None)),
+                Some(room) => {
+                    let (committed, lease) = lease.exchange(tell).await?;
+                    Ok((committed, lease.map(|lease| (room, lease.with(bytes, life.hard, tags)))))
+                }
+            }
+        };
+        let Ok((Committed { stored, place }, later)) = timed(&self.request, write).await else {
             return self.invalidate().await;
         };
         self.request.cache.inner.note_told(place.as_deref(), &message);
-        if stored {
-            self.keep(value, sealed.encoded, until);
-        } else {
+        if !stored {
             self.forget();
+            return Ok(());
+        }
+        let request = self.request.clone();
+        let entry = self.keep(value, encoded, until);
+        if let Some((room, filling)) = later {
+            room.put(&request, filling, &entry);
         }
         Ok(())
     }
 
     /// Keeps in memory what L2 has, unless something newer came since the token.
-    fn keep<T: Cacheable>(mut self, value: T, encoded: usize, until: Deadlines) {
+    fn keep<T: Cacheable>(mut self, value: T, encoded: usize, until: Deadlines) -> Arc<AnyEntry> {
         let (begun, Request { cache, region, digest, .. }) = (self.begun, &self.request);
         let entry = AnyEntry::new(Some(value), until, self.request.origin(&begun), encoded, &region.counters);
         let l1 = &region.named.l1;
-        cache.fence().supersede(
-            digest,
-            begun.place,
-            |holds| {
-                if holds { l1.insert(*digest, entry) } else { l1.remove(digest) }
-            },
-        );
+        cache.fence().supersede(digest, begun.place, |holds| {
+            if holds { l1.insert(*digest, Arc::clone(&entry)) } else { l1.remove(digest) }
+        });
         cache.flights().forget(digest);
         region.counters.count(Event::Store);
         self.is_open = false;
+        entry
     }
 
     /// L2 has removed what was there, and told it.

@@ -38,6 +38,9 @@ impl Cache {
 
     /// Stores a value that you have: L2 first, then memory. Loads under way keep nothing of what they have read.
     ///
+    /// Under [`WriteMode::Behind`](super::WriteMode::Behind) L2 has removed what was there and told the other instances when this returns
+    /// `Ok`, and is given the value soon after.
+    ///
     /// # Errors
     ///
     /// L2's error, or `ErrorKind::Encode` or `TooLarge` for a value that cannot be stored.
@@ -214,7 +217,9 @@ impl Cache {
 
     /// Stops using L2, and makes durable what was written. Calls go on from memory and from their bodies. Takes at most a second to wait
     /// for invalidations under way and to tell L2 of those that it could not be told of, and the L2 deadline; with
-    /// [`keep_hot_keys`](super::CacheBuilder::keep_hot_keys), two more of those.
+    /// [`keep_hot_keys`](super::CacheBuilder::keep_hot_keys), two more of those. Under
+    /// [`WriteMode::Behind`](super::WriteMode::Behind) it takes at most another second to store what is queued; what is left then is given up,
+    /// and the rights to fill its keys are given back within half a second more.
     ///
     /// # Errors
     ///
@@ -227,6 +232,7 @@ impl Cache {
         match &self.inner.l2 {
             Some(guard) => {
                 let settled = self.inner.settle(guard).await;
+                self.inner.behind.finish(guard).await;
                 if let Some(hot) = self.inner.regions.hot() {
                     hot.save(guard).await;
                 }

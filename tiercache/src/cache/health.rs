@@ -112,12 +112,19 @@ impl Cache {
         }
     }
 
+    /// How many tasks its own runtime has: for tests that look whether they become more and more.
+    #[cfg(feature = "test-util")]
+    #[doc(hidden)]
+    pub fn tasks(&self) -> usize {
+        self.inner.io.tasks()
+    }
+
     /// What was done about trouble of L2.
     pub(super) fn l2_counts(&self) -> L2Counts {
         let counts = self.inner.l2.as_ref().map(Guard::counts).unwrap_or_default();
         let pending_invalidations = u64::try_from(self.inner.pending.len()).unwrap_or(u64::MAX);
         let unknown_news = self.inner.unknown_news.load(Ordering::Relaxed);
-        L2Counts { unknown_news, pending_invalidations, ..counts }
+        self.inner.behind.counted(L2Counts { unknown_news, pending_invalidations, ..counts })
     }
 
     async fn l2_health(&self) -> L2Health {

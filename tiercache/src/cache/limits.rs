@@ -34,6 +34,16 @@ pub(super) struct Limits {
 }
 
 impl CacheBuilder {
+    /// How long an operation of L2 may take before the call goes on without it (100 ms).
+    ///
+    /// A call makes several: it reads, asks for the right to load, and stores. For all of them together its caller waits one and a half times
+    /// as long at most; then the body runs without L2, or what it gave is stored without its caller. A batch waits once for all its elements.
+    /// Waiting for another instance's load does not count, and what is invalidated or committed is always waited for.
+    pub fn l2_deadline(mut self, deadline: Duration) -> Self {
+        self.l2_deadline = Some(deadline);
+        self
+    }
+
     /// How often an operation of L2 that may be done twice is repeated when its connection breaks or the server cannot serve for a moment,
     /// within its deadline (1).
     pub fn l2_retries(mut self, times: u32) -> Self {

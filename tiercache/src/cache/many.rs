@@ -12,21 +12,23 @@ use futures_util::future::{join_all, try_join_all};
 
 pub(crate) use load::load_many;
 
+use crate::coherence::lease::{Filling, Lease};
 use crate::coherence::news::{News, Removed};
 use crate::error::Result;
 use crate::guard::Guard;
 use crate::key::Key;
 use crate::l1::{AnyEntry, Deadlines};
 use crate::stats::{Event, Timed};
-use crate::store::{Sent, Stamps};
+use crate::store::{Sent, Stamps, Tell};
 use crate::value::Cacheable;
 use crate::value::print::print;
 
 use super::Cache;
+use super::behind::Place;
 use super::invalidate::{AT_ONCE, Local, Removal};
 use super::policy::Policy;
 use super::request::{Begun, Request};
-use super::write::{given, promote, seal};
+use super::write::{Sealed, given, promote, seal};
 
 use read::fetch_many;
 
@@ -113,29 +115,21 @@ impl Cache {
     /// L2 first, the others told in the same step, then memory.
     async fn put_all<T: Cacheable>(&self, guard: &Guard, puts: &[Put<'_, T>]) -> Result<()> {
         let stamps = self.stamps_of(guard, puts).await?;
-        let (mut sent, mut entries) = (Vec::with_capacity(puts.len()), Vec::with_capacity(puts.len()));
-        for put in puts {
-            let Put { request, begun, value } = put;
-            let groups = request.stamps();
-            let stamped = request.region.groups.stamped(request.tags.hashes(), &stamps[&groups]);
-            let (life, until) = given(request, begun.at);
-            let sealed = seal(request, Some(*value), life, Duration::ZERO, stamped)?;
-            entries.push(put.entry(sealed.encoded, until));
-            sent.push(Sent { key: request.l2_key(), bytes: sealed.bytes, life: life.hard, tags: groups.tags });
-        }
+        let sealed = puts.iter().map(|put| put.seal(&stamps)).collect::<Result<Vec<_>>>()?;
+        let (sent, entries): (Vec<_>, Vec<_>) = sealed.into_iter().unzip();
         let keys: Vec<Removed> = puts.iter().map(Put::removed).collect();
         let tell = self.inner.tell(&News::Keys(keys.clone()));
         let message = tell.message.clone();
         // Without L2's answer nobody knows which values it holds: then memory is not to hold the older ones.
         let unknown = Local::when_dropped(|| puts.iter().for_each(|put| self.forget(&put.request.digest)));
         let started = Instant::now();
-        let written = guard.write_many(sent, tell).await;
+        let written = write_many(guard, puts, sent, tell).await;
         for Put { request, .. } in puts {
             request.region.counters.time(Timed::L2Write, started.elapsed());
             request.region.counters.count(if written.is_ok() { Event::Store } else { Event::StoreFailed });
         }
-        let place = match written {
-            Ok(place) => place,
+        let (place, later) = match written {
+            Ok(written) => written,
             Err(error) => {
                 // It may hold the older values, and be out of memory for the newer ones.
                 self.carry_out(Removal::Keys(keys)).await?;
@@ -144,7 +138,10 @@ impl Cache {
         };
         self.inner.note_told(place.as_deref(), &message);
         unknown.cancel();
-        puts.iter().zip(entries).for_each(|(put, entry)| put.keep(entry));
+        puts.iter().zip(&entries).for_each(|(put, entry)| put.keep(Arc::clone(entry)));
+        for ((room, filling), (put, entry)) in later.into_iter().zip(puts.iter().zip(&entries)) {
+            room.put(&put.request, filling, entry);
+        }
         Ok(())
     }
 
@@ -156,6 +153,22 @@ impl Cache {
         let made = try_join_all(made.collect::<Vec<_>>()).await?;
         Ok(groups.into_iter().zip(made).collect())
     }
+}
+
+/// Puts values in L2, or if there is room for all of them to be written behind, leases in the place of what was there. Gives the place
+/// in the log.
+async fn write_many<T>(
+    guard: &Guard,
+    puts: &[Put<'_, T>],
+    sent: Vec<Sent>,
+    tell: Tell,
+) -> Result<(Option<String>, Vec<(Place, Filling)>)> {
+    let rooms = Place::of_all(puts.iter().zip(&sent).map(|(put, sent)| (&put.request, sent.bytes.len())));
+    let Some(rooms) = rooms else { return Ok((guard.write_many(sent, tell).await?, Vec::new())) };
+    let keys: Vec<_> = sent.iter().map(|sent| Arc::clone(&sent.key)).collect();
+    let (place, leases) = Lease::put_many(guard, &keys, tell).await?;
+    let fillings = leases.into_iter().zip(sent).map(|(lease, sent)| lease.with(sent.bytes, sent.life, sent.tags));
+    Ok((place, rooms.into_iter().zip(fillings).collect()))
 }
 
 /// Runs operations of L2 side by side, so many at once that the last of them still ends within the deadline.
@@ -180,6 +193,17 @@ impl<T: Cacheable> Put<'_, T> {
         let Self { request, begun, value } = self;
         let origin = request.origin(begun);
         AnyEntry::new(Some((*value).clone()), until, origin, encoded, &request.region.counters)
+    }
+
+    /// What L2 is given of it, and memory.
+    fn seal(&self, stamps: &HashMap<Stamps, Vec<u64>>) -> Result<(Sent, Arc<AnyEntry>)> {
+        let Self { request, begun, value } = self;
+        let (key, groups) = (request.l2_key(), request.stamps());
+        let stamped = request.region.groups.stamped(request.tags.hashes(), &stamps[&groups]);
+        let (life, until) = given(request, begun.at);
+        let Sealed { bytes, encoded } = seal(request, Some(*value), life, Duration::ZERO, stamped)?;
+        let sent = Sent { key, bytes, is_lease: false, life: life.hard, tags: groups.tags };
+        Ok((sent, self.entry(encoded, until)))
     }
 
     fn removed(&self) -> Removed {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod beat;
+mod behind;
 mod builder;
 mod commit;
 mod direct;
@@ -35,6 +36,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use behind::WriteMode;
 pub use builder::{CacheBuilder, L2};
 pub use freshness::Freshness;
 pub use health::{BusHealth, Health, L2Health};
@@ -73,6 +75,7 @@ use crate::l1::TagTable;
 use crate::stats::{Stats, Tally};
 
 use answer::Shared;
+use behind::Behind;
 use freshness::Judge;
 use invalidate::Removal;
 use limits::Places;
@@ -121,6 +124,7 @@ struct Inner {
     l2: Option<Guard>,
     /// What L2 has not been told of yet.
     pending: Pending<Removal>,
+    behind: Behind,
     /// Shared by the invalidations that L2 is being told of.
     telling: RwLock<()>,
     /// A place for each body that may run at once.

@@ -6,6 +6,8 @@ use crate::codec::Codec;
 use crate::error::{Error, Result};
 use crate::l1::{L1, Tier};
 
+use super::behind::WriteMode;
+
 /// The name of the cache that functions use when they name none.
 pub(crate) const DEFAULT: &str = "default";
 
@@ -27,6 +29,7 @@ pub struct Named {
     pub(super) codec: Option<Codec>,
     pub(super) stale_if_error: Option<Duration>,
     pub(super) jitter: Option<f64>,
+    pub(super) write_mode: Option<WriteMode>,
 }
 
 impl Named {
@@ -95,6 +98,7 @@ pub(crate) struct NamedCache {
     pub(crate) codec: Option<Codec>,
     pub(crate) stale_if_error: Option<Duration>,
     pub(crate) jitter: f64,
+    pub(crate) write_mode: WriteMode,
 }
 
 impl NamedCache {
@@ -118,6 +122,7 @@ impl NamedCache {
             codec: named.codec.or(fallback.codec),
             stale_if_error: named.stale_if_error.or(fallback.stale_if_error),
             jitter: named.jitter.unwrap_or(fallback.jitter),
+            write_mode: named.write_mode.unwrap_or(fallback.write_mode),
         };
         for (setting, life) in [("ttl", Some(cache.ttl)), ("l1_ttl", cache.l1_ttl)] {
             if life.is_some_and(|life| life.is_zero()) {
@@ -139,4 +144,5 @@ pub(super) struct Fallback<'a> {
     pub(super) codec: Option<Codec>,
     pub(super) stale_if_error: Option<Duration>,
     pub(super) jitter: f64,
+    pub(super) write_mode: WriteMode,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::codec::Codec;
 
+use super::behind::WriteMode;
 use super::life::{Ahead, Life, shortened};
 use super::named::NamedCache;
 
@@ -29,6 +30,7 @@ pub struct Policy {
     timeout: Option<Duration>,
     soft_timeout: Option<Duration>,
     jitter: Option<f64>,
+    pub(super) write_mode: Option<WriteMode>,
     detach: bool,
 }
 
@@ -48,6 +50,7 @@ impl Policy {
             timeout: None,
             soft_timeout: None,
             jitter: None,
+            write_mode: None,
             detach: false,
         }
     }
@@ -167,6 +170,7 @@ impl Policy {
             timeout: self.timeout,
             soft_timeout: self.soft_timeout,
             jitter: self.jitter.unwrap_or(named.jitter),
+            write_mode: self.write_mode.unwrap_or(named.write_mode),
             detach: self.detach,
         }
     }
@@ -200,6 +204,7 @@ pub(crate) struct Terms {
     pub(crate) timeout: Option<Duration>,
     pub(crate) soft_timeout: Option<Duration>,
     pub(crate) jitter: f64,
+    pub(crate) write_mode: WriteMode,
     pub(crate) detach: bool,
 }
 

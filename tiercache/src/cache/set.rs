@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::coherence::lease::{Filling, Lease};
 use crate::error::Result;
 use crate::guard::Guard;
 use crate::l1::AnyEntry;
 use crate::stats::Event;
-use crate::store::{Commit, Committed};
+use crate::store::{Commit, Tell};
 use crate::value::Cacheable;
 use crate::value::print::print;
 
+use super::behind::Place;
 use super::invalidate::Local;
+use super::life::Life;
 use super::request::{Begun, Request};
 use super::write::{Sealed, entry, given, seal, timed};
 
@@ -47,9 +50,9 @@ async fn set_in_l2<T: Cacheable>(request: &Request, begun: Begun, guard: &Guard,
     let unknown = Local::when_dropped(|| cache.forget(digest));
     let tell = cache.tell_of(region, digest);
     let message = tell.message.clone();
-    let commit = Commit { key: request.l2_key(), expected: None, bytes, life: life.hard, tags: tag_keys, tell };
-    let place = match timed(request, guard.commit(commit)).await {
-        Ok(Committed { place, .. }) => place,
+    let written = timed(request, write(request, guard, bytes, life, tag_keys, tell)).await;
+    let (place, later) = match written {
+        Ok(written) => written,
         Err(error) => {
             // It may hold the older value, and be out of memory for the newer one.
             cache.invalidate_in(region, digest).await?;
@@ -58,8 +61,29 @@ async fn set_in_l2<T: Cacheable>(request: &Request, begun: Begun, guard: &Guard,
     };
     cache.inner.note_told(place.as_deref(), &message);
     unknown.cancel();
-    cache.fence().supersede(digest, begun.place, |holds| put(request, entry, holds));
+    cache.fence().supersede(digest, begun.place, |holds| put(request, Arc::clone(&entry), holds));
+    if let Some((place, filling)) = later {
+        place.put(request, filling, &entry);
+    }
     Ok(())
+}
+
+/// Puts a value in L2, or if it is to be written behind, a lease for it in the place of what was there. Gives the place in the log.
+async fn write(
+    request: &Request,
+    guard: &Guard,
+    bytes: Vec<u8>,
+    life: Life,
+    tags: Arc<[String]>,
+    tell: Tell,
+) -> Result<(Option<String>, Option<(Place, Filling)>)> {
+    let key = request.l2_key();
+    let Some(place) = Place::of(request, bytes.len()) else {
+        let commit = Commit { key, expected: None, bytes, is_lease: false, life: life.hard, tags, tell };
+        return Ok((guard.commit(commit).await?.place, None));
+    };
+    let (committed, lease) = Lease::put(guard, &key, None, tell).await?;
+    Ok((committed.place, lease.map(|lease| (place, lease.with(bytes, life.hard, tags)))))
 }
 
 /// Not if something newer came while L2 was asked: nobody knows which of them it holds, so memory holds neither.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
 use crate::codec::envelope::{self, Header, hash_key};
+use crate::coherence::lease::Filling;
 use crate::error::{Error, ErrorKind, Result};
 use crate::l1::{AnyEntry, Deadlines};
 use crate::stats::{Event, Timed};
@@ -12,6 +13,7 @@ use crate::time::Moment;
 use crate::value::Cacheable;
 use crate::value::print::print;
 
+use super::behind::Place;
 use super::fetch::{Decoded, decode};
 use super::fill::Fill;
 use super::life::{Keep, Life, deadlines};
@@ -56,34 +58,58 @@ pub(super) async fn store<T: Cacheable>(
         return entry(request, begun, value.cloned(), begun.at, 0);
     }
     let deadlines = Deadlines { rests_on_stale, ..until(request, Moment::now(), (life, life), load_time) };
-    let (encoded, lost) = match fill.filter(|_| !rests_on_stale) {
-        None => (None, false),
+    let (encoded, filled) = match fill.filter(|_| !rests_on_stale) {
+        None => (None, Filled::OrNot),
         Some(fill) => fill_l2(request, fill, value, life, load_time).await,
     };
     request.region.counters.count(Event::Store);
     let encoded = encoded.unwrap_or_else(|| value.map_or(0, |value| print(value, false).map_or(0, |print| print.size)));
     let entry = entry(request, begun, value.cloned(), deadlines, encoded);
-    if lost {
+    match filled {
         // The key was invalidated while the body ran, here or elsewhere: this value is the caller's alone, an older one nobody's.
-        request.cache.forget(&request.digest);
-    } else {
-        admit(request, begun, &entry);
+        Filled::Lost => request.cache.forget(&request.digest),
+        Filled::OrNot => admit(request, begun, &entry),
+        Filled::Later(place, filling) => {
+            admit(request, begun, &entry);
+            place.put(request, filling, &entry);
+        }
     }
     entry
 }
 
-/// Fills L2: the encoded length, if there is one, and whether the right to fill was lost. Other trouble is counted, and no trouble
-/// of the caller: the value is then kept in memory alone.
+/// What has become of a fill of L2.
+enum Filled {
+    /// The right to fill was lost.
+    Lost,
+    /// It was stored; or L2 has failed, which is counted, and no trouble of the caller: the value is then kept in memory alone.
+    OrNot,
+    /// It is to be queued, once memory has it: so what finds the right lost finds the value that is to be forgotten.
+    Later(Place, Filling),
+}
+
+/// Fills L2, or finds a place in the queue. Gives the encoded length too, if there is one.
 async fn fill_l2<T: Cacheable>(
     request: &Request,
     fill: Fill,
     value: Option<&T>,
     life: Life,
     load_time: Duration,
-) -> (Option<usize>, bool) {
-    let Ok(sealed) = seal(request, value, life, load_time, fill.stamps) else { return (None, false) };
-    let filled = timed(request, fill.lease.fill(sealed.bytes, life.hard, request.stamps().tags)).await;
-    (Some(sealed.encoded), matches!(filled, Ok(false)))
+) -> (Option<usize>, Filled) {
+    let Fill { lease, stamps } = fill;
+    let Ok(Sealed { bytes, encoded }) = seal(request, value, life, load_time, stamps) else {
+        return (None, Filled::OrNot);
+    };
+    let tags = request.stamps().tags;
+    // While L2 has an older value, nobody is to go on.
+    let place = if lease.replaces() { None } else { Place::of(request, bytes.len()) };
+    let filled = match place {
+        Some(place) => Filled::Later(place, lease.with(bytes, life.hard, tags)),
+        None => match timed(request, lease.fill(bytes, life.hard, tags)).await {
+            Ok(false) => Filled::Lost,
+            Ok(true) | Err(_) => Filled::OrNot,
+        },
+    };
+    (Some(encoded), filled)
 }
 
 /// Keeps in L1 what was found in L2, for no longer than it lives there: its life there counts from before it was asked for.

@@ -13,16 +13,20 @@
 //! that is free, as nothing is there. A log that was deleted or evicted alone looks the same, and makes the namespace cold once: that is the
 //! price. A log that was trimmed is told apart before it comes to this (see `watch`): nothing is lost then.
 //!
+//! **What followed.** Who removes several things removes what others are computed from first. If that alone is lost, then between the loss and
+//! its redoing others may be computed from it anew, and stored: so with what is lost, all is redone that the same instance told later and
+//! that was not told again since the loss was made good.
+//!
 //! **Several servers.** The log is on one of them, and does not tell what another has lost that gave its place to a replica. So when that is
 //! known to have happened, all of the last minute is redone, but for what others have redone by then.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod lost;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::groups::{NAMESPACE, hash};
-use super::news::News;
 use crate::time::Proof;
 
 /// How far back it reaches: longer than any dump or replica that one goes on with lags behind.
@@ -130,27 +134,6 @@ impl History {
         self.entries.keys().next().copied().unwrap_or_default()
     }
 
-    /// What is to be redone, as `log`, read from the oldest entry on, lacks it.
-    pub(crate) fn lost(&self, log: &[(Id, Vec<u8>)]) -> Vec<News> {
-        let there: HashMap<Id, &[u8]> = log.iter().map(|(id, message)| (*id, message.as_slice())).collect();
-        let (kept, gone): (Vec<_>, Vec<_>) =
-            self.entries.iter().partition(|(id, note)| there.get(id).is_some_and(|message| **message == *note.message));
-        let doubted = kept.iter().filter(|_| self.in_doubt);
-        let mut lost: BTreeSet<News> = gone.iter().chain(doubted).flat_map(|(_, note)| atoms(&note.message)).collect();
-        if !kept.iter().any(|(_, note)| note.seen) {
-            lost = BTreeSet::from([everything()]);
-        }
-        let newest = self.entries.keys().next_back();
-        let since = log.iter().filter(|(id, _)| newest.is_some_and(|newest| id > newest));
-        for redone in since.flat_map(|(_, message)| atoms(message)) {
-            if redone == everything() {
-                return Vec::new();
-            }
-            lost.remove(&redone);
-        }
-        merge(lost)
-    }
-
     fn put(&mut self, id: Id, note: Note) {
         self.bytes += note.weight();
         if let Some(before) = self.entries.insert(id, note) {
@@ -179,35 +162,6 @@ impl Note {
     fn weight(&self) -> usize {
         self.message.len() + OVERHEAD
     }
-}
-
-fn everything() -> News {
-    News::Groups(vec![hash(NAMESPACE)])
-}
-
-/// What a message says, each thing by itself: who redoes puts many of them into one message.
-fn atoms(message: &[u8]) -> Vec<News> {
-    match News::decode(message).1 {
-        News::Anchor(_) => Vec::new(),
-        News::Keys(keys) => keys.into_iter().map(|key| News::Keys(vec![key])).collect(),
-        News::Groups(groups) => groups.into_iter().map(|group| News::Groups(vec![group])).collect(),
-        other => vec![other],
-    }
-}
-
-/// The keys together, as they go in one round trip.
-fn merge(atoms: BTreeSet<News>) -> Vec<News> {
-    let (mut keys, mut merged) = (Vec::new(), Vec::new());
-    for atom in atoms {
-        match atom {
-            News::Keys(key) => keys.extend(key),
-            other => merged.push(other),
-        }
-    }
-    if !keys.is_empty() {
-        merged.push(News::Keys(keys));
-    }
-    merged
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use crate::codec::envelope;
 use crate::error::Result;
 use crate::guard::Guard;
-use crate::store::{Commit, Committed, Tell};
+use crate::store::{Commit, Committed, Sent, Swap, Tell};
 
 /// How long a lease lives without renewal: the time by which a holder that died holds others up.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(3);
@@ -98,6 +98,78 @@ impl Lease {
         stored
     }
 
+    /// With what it is to be filled.
+    pub(crate) fn with(self, bytes: Vec<u8>, life: Duration, tags: Arc<[String]>) -> Filling {
+        Filling { lease: self, bytes, life, tags }
+    }
+
+    /// Puts a new lease in the place if the right has not been lost, else leaves nothing there; tells the other instances. Gives that
+    /// lease if it is there.
+    pub(crate) async fn exchange(mut self, tell: Tell) -> Result<(Committed, Option<Self>)> {
+        let exchanged = Self::put(&self.guard, &self.key, Some(Arc::clone(&self.expected)), tell).await;
+        if exchanged.is_ok() {
+            self.held = false;
+        }
+        exchanged
+    }
+
+    /// Puts a lease under `key` in the place of what is `expected`, or of anything; else leaves nothing there. Tells the other instances.
+    ///
+    /// Cancel safe: a lease that is put when the caller is gone is given back.
+    pub(crate) async fn put(
+        guard: &Guard,
+        key: &Arc<str>,
+        expected: Option<Arc<[u8]>>,
+        tell: Tell,
+    ) -> Result<(Committed, Option<Self>)> {
+        let marker: Arc<[u8]> = envelope::lease(fastrand::u64(..)).into();
+        let (bytes, tags) = (marker.to_vec(), Arc::default());
+        let commit = Commit { key: Arc::clone(key), expected, bytes, is_lease: true, life: LEASE_TTL, tags, tell };
+        let held = {
+            let (guard, key, marker) = (guard.clone(), Arc::clone(key), Arc::clone(&marker));
+            move || Self::held(guard, key, marker)
+        };
+        let answer = move |committed: Committed| {
+            let lease = committed.stored.then(held);
+            (committed, lease)
+        };
+        let put = guard.commit_lease(commit, answer).await;
+        if put.is_err() {
+            give_back(guard, Arc::clone(key), marker);
+        }
+        put
+    }
+
+    /// The same for many keys, which differ, in the place of anything.
+    pub(crate) async fn put_many(guard: &Guard, keys: &[Arc<str>], tell: Tell) -> Result<(Option<String>, Vec<Self>)> {
+        let markers = || -> Arc<[u8]> { envelope::lease(fastrand::u64(..)).into() };
+        let leased: Vec<_> = keys.iter().map(|key| (Arc::clone(key), markers())).collect();
+        let sent = |(key, marker): &(Arc<str>, Arc<[u8]>)| {
+            let (key, bytes) = (Arc::clone(key), marker.to_vec());
+            Sent { key, bytes, is_lease: true, life: LEASE_TTL, tags: Arc::default() }
+        };
+        let sent = leased.iter().map(sent).collect();
+        let answer = {
+            let (guard, leased) = (guard.clone(), leased.clone());
+            let held = move |(key, marker)| Self::held(guard.clone(), key, marker);
+            move |place| (place, leased.into_iter().map(held).collect())
+        };
+        let put = guard.write_leases(sent, tell, answer).await;
+        if put.is_err() {
+            for (key, marker) in leased {
+                give_back(guard, key, marker);
+            }
+        }
+        put
+    }
+
+    /// Gives it back, and waits for that.
+    pub(crate) async fn give_back(mut self) {
+        self.held = false;
+        // If it cannot be given back, it lapses.
+        let _ = self.guard.unpaced().release(Arc::clone(&self.key), Arc::clone(&self.expected)).await;
+    }
+
     /// Puts `bytes` in the place for `life` if the right has not been lost, else leaves nothing there; tells the other instances.
     pub(crate) async fn commit(
         mut self,
@@ -107,12 +179,48 @@ impl Lease {
         tell: Tell,
     ) -> Result<Committed> {
         let (key, expected) = (Arc::clone(&self.key), Some(Arc::clone(&self.expected)));
-        let stored = self.guard.commit(Commit { key, expected, bytes, life, tags, tell }).await;
+        let stored = self.guard.commit(Commit { key, expected, bytes, is_lease: false, life, tags, tell }).await;
         if stored.is_ok() {
             self.held = false;
         }
         stored
     }
+}
+
+/// A lease, and what its key is to be filled with.
+#[derive(Debug)]
+pub(crate) struct Filling {
+    lease: Lease,
+    bytes: Vec<u8>,
+    life: Duration,
+    tags: Arc<[String]>,
+}
+
+impl Filling {
+    /// Gives the lease back, and waits for that.
+    pub(crate) async fn give_up(self) {
+        self.lease.give_back().await;
+    }
+}
+
+/// Fills each of them as [`Lease::fill`] does, in one round trip. Says of each whether it was stored, or `None` if L2 has failed.
+pub(crate) async fn fill_many(guard: &Guard, fillings: Vec<Filling>) -> Vec<Option<bool>> {
+    let (mut leases, swaps): (Vec<Lease>, Vec<Swap>) = fillings
+        .into_iter()
+        .map(|Filling { lease, bytes, life, tags }| {
+            let (key, expected) = (Arc::clone(&lease.key), Arc::clone(&lease.expected));
+            (lease, Swap { key, expected, bytes, life, tags })
+        })
+        .unzip();
+    let filled = match guard.swap_many(swaps).await {
+        Ok(filled) => filled.into_iter().map(Result::ok).collect(),
+        Err(_) => vec![None; leases.len()],
+    };
+    for (lease, filled) in leases.iter_mut().zip(&filled) {
+        // One that was not stored is another's by now, or nobody's.
+        lease.held &= filled.is_none();
+    }
+    filled
 }
 
 impl Drop for Lease {

@@ -26,6 +26,9 @@ impl<T: Cacheable> Write<T> {
     /// Stores what was written, in both tiers, and tells the other instances, all as one step of L2: if nobody else has written,
     /// invalidated or removed the entry since this write began. Otherwise the entry is left empty, and the next read loads it.
     ///
+    /// Under [`WriteMode::Behind`](crate::WriteMode::Behind) only the value itself comes later: who writes, invalidates or removes the entry
+    /// before it voids it.
+    ///
     /// What cannot be stored (there was no token, L2 refuses it or is out of memory, the codec cannot encode it) is invalidated.
     ///
     /// # Errors

@@ -70,6 +70,12 @@ impl Io {
         self.handle.spawn(task)
     }
 
+    /// How many tasks have not ended.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn tasks(&self) -> usize {
+        self.handle.metrics().num_alive_tasks()
+    }
+
     /// Ends the thread: what still runs on it is dropped.
     pub(crate) fn stop(&self) {
         let stop = self.stop.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();

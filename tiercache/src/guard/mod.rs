@@ -4,6 +4,7 @@
 //! Reads are waited for in their callers' tasks where the store allows it: to hand each to a task of its own and back costs more
 //! than the read itself.
 
+mod behind;
 mod breaker;
 mod budget;
 mod deadline;

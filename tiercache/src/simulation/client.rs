@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use crate::cache::{Cache, Policy};
+use crate::cache::{Cache, Policy, WriteMode};
 use crate::key::Key;
 
 use super::history::{INNER, OUTER, ROWS, Seen, Time};
@@ -65,7 +65,12 @@ impl Client {
             self.note("runs the body", key);
             (number(key), self.row(key).await, 0)
         };
-        self.cache.get_or_load_value(&self.world.keys[key], &Policy::new(), load).await
+        self.cache.get_or_load_value(&self.world.keys[key], &self.policy(key), load).await
+    }
+
+    fn policy(&self, key: usize) -> Policy {
+        let behind = self.world.plan.behind >> key & 1 == 1;
+        Policy::new().write_mode(if behind { WriteMode::Behind } else { WriteMode::Through })
     }
 
     /// A cached function that calls another one.
@@ -77,7 +82,7 @@ impl Client {
             // What is wrong with the inner key's value is found where that is read.
             (number(OUTER), own, inner.1)
         };
-        self.cache.get_or_load_value(&self.world.keys[OUTER], &Policy::new(), load).await
+        self.cache.get_or_load_value(&self.world.keys[OUTER], &self.policy(OUTER), load).await
     }
 
     /// A query: it reads somewhere in its time.

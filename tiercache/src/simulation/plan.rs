@@ -33,6 +33,8 @@ pub(super) struct Plan {
     pub(super) peace: Duration,
     /// How often a task is polled later than it could be.
     pub(super) hesitation: u8,
+    /// The keys whose values are written behind: a bit for each.
+    pub(super) behind: u8,
 }
 
 /// Sizes that a broken promise is looked for again in: instances, clients of each.
@@ -58,6 +60,7 @@ impl Plan {
             split: random.bool(),
             peace: Duration::from_millis(random.u64(200..1_500)),
             hesitation: [0, 40, 100][random.usize(..3)],
+            behind: random.u8(..),
         }
     }
 

@@ -48,6 +48,13 @@ pub struct L2Counts {
     pub unknown_news: u64,
     /// Invalidations that it has not been told of yet, now: keys and groups.
     pub pending_invalidations: u64,
+    /// Values in the queue of [`WriteMode::Behind`](crate::WriteMode::Behind), now.
+    pub queued_writes: u64,
+    /// Values that were queued and that it has not taken: it failed, or the cache was closed. Those that were invalidated meanwhile are
+    /// not counted.
+    pub writes_given_up: u64,
+    /// Values that found the queue full, and were written through instead.
+    pub writes_not_queued: u64,
 }
 
 /// The numbers of one cache, prefix or function.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Commit, Op, Page, Sent, Stamps, Store, Tell, Wanted, tag_life};
+use super::{Commit, Op, Page, Sent, Stamps, Store, Swap, Tell, Wanted, tag_life};
 use crate::error::Result;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -30,6 +30,8 @@ pub(crate) async fn conformance(store: &dyn Store) {
     what_is_committed_is_told_where_there_is_somebody(store, &at).await;
     many_are_read_as_each_by_itself(store, &at).await;
     many_are_written_as_each_by_itself(store, &at).await;
+    many_are_swapped_as_each_by_itself(store, &at).await;
+    a_lease_that_was_committed_is_as_one_that_was_claimed(store, &at).await;
     scan_finds_every_key_under_its_start_and_no_other(store, &at).await;
     scan_finds_the_keys_that_stay_while_others_come_and_go(store, &at).await;
 }
@@ -48,7 +50,15 @@ impl<S: Store + ?Sized> Write for S {
 
 fn commit(key: &str, expected: Option<&[u8]>, bytes: Vec<u8>, life: Duration) -> Commit {
     let tell = Tell { log: "conformance-log".into(), channel: "conformance-bus".into(), message: b"told".to_vec() };
-    Commit { key: key.into(), expected: expected.map(Into::into), bytes, life, tags: Arc::default(), tell }
+    Commit {
+        key: key.into(),
+        expected: expected.map(Into::into),
+        bytes,
+        is_lease: false,
+        life,
+        tags: Arc::default(),
+        tell,
+    }
 }
 
 async fn stored(store: &dyn Store, commit: Commit) -> Result<bool> {
@@ -211,6 +221,55 @@ async fn a_tags_stamp_lives_for_as_long_as_its_longest_entry(store: &dyn Store, 
     store.unstamp(&long).await.expect("unstamp");
 }
 
+async fn many_are_swapped_as_each_by_itself(store: &dyn Store, at: &str) {
+    let key = |name: &str| format!("{at}:swapped:{name}");
+    let swap = |name: &str, expected: &[u8], bytes: &[u8]| Swap {
+        key: key(name).into(),
+        expected: expected.into(),
+        bytes: bytes.to_vec(),
+        life: LONG,
+        tags: Arc::default(),
+    };
+    for (name, held) in [("mine", "lease-1"), ("theirs", "lease-2"), ("tagged", "lease-3")] {
+        assert_eq!(store.claim(&key(name), held.as_bytes(), LONG).await.expect("claim"), None);
+    }
+    let tag = Stamps { tags: [key("tag")].into(), ..none() };
+    assert_eq!(store.stamp(&tag, &[1], LONG).await.expect("stamp"), [1]);
+    let swaps = vec![
+        swap("mine", b"lease-1", b"value"),
+        swap("theirs", b"lease-1", b"value"),
+        swap("absent", b"lease-1", b"value"),
+        Swap { tags: Arc::clone(&tag.tags), ..swap("tagged", b"lease-3", b"tagged") },
+    ];
+    let swapped = store.swap_many(swaps).await.expect("swaps");
+    let swapped: Vec<bool> = swapped.into_iter().map(|one| one.expect("swap")).collect();
+    assert_eq!(swapped, [true, false, false, true], "in their order");
+    for (name, value) in [("mine", Some(&b"value"[..])), ("absent", None), ("tagged", Some(b"tagged"))] {
+        assert_eq!(bytes_at(store, &key(name)).await.as_deref(), value, "{name}");
+    }
+    assert_eq!(store.claim(&key("theirs"), b"any", LONG).await.expect("claim").as_deref(), Some(&b"lease-2"[..]));
+    assert!(store.swap_many(Vec::new()).await.expect("none").is_empty());
+}
+
+async fn a_lease_that_was_committed_is_as_one_that_was_claimed(store: &dyn Store, at: &str) {
+    let key = format!("{at}:committed-lease");
+    let lease = |expected, bytes| Commit { is_lease: true, ..commit(&key, expected, bytes, LONG) };
+    store.write(&key, b"value".to_vec(), LONG).await.expect("write");
+    assert!(stored(store, lease(Some(b"val"), b"lease-1".to_vec())).await.expect("commit"));
+    assert_eq!(store.claim(&key, b"lease-2", LONG).await.expect("claim").as_deref(), Some(&b"lease-1"[..]));
+    assert!(store.extend(&key, b"lease-1", LONG).await.expect("extend"));
+    assert!(!store.swap(&key, b"lease-2", b"other".to_vec(), LONG, &[]).await.expect("swap"));
+    assert!(store.swap(&key, b"lease-1", b"later".to_vec(), LONG, &[]).await.expect("swap"));
+    assert_eq!(bytes_at(store, &key).await.as_deref(), Some(&b"later"[..]));
+
+    assert!(stored(store, lease(None, b"lease-3".to_vec())).await.expect("commit"));
+    store.remove(std::slice::from_ref(&key)).await.expect("remove");
+    assert!(!store.swap(&key, b"lease-3", b"old".to_vec(), LONG, &[]).await.expect("swap"), "a removal voids it");
+    assert!(stored(store, lease(None, b"lease-4".to_vec())).await.expect("commit"));
+    assert!(store.release(&key, b"lease-4").await.expect("release"));
+    assert_eq!(store.claim(&key, b"lease-5", LONG).await.expect("claim"), None, "it was given back");
+}
+
 async fn scan_finds_every_key_under_its_start_and_no_other(store: &dyn Store, at: &str) {
     let start = format!("{at}:scan:");
     // `*` and `[` are ordinary letters of a start.
@@ -364,6 +423,7 @@ async fn many_are_written_as_each_by_itself(store: &dyn Store, at: &str) {
     let sent = keys.iter().zip(0..).map(|(key, i)| Sent {
         key: key.as_str().into(),
         bytes: vec![i; 3],
+        is_lease: false,
         life: LONG,
         tags: if i == 3 { Arc::clone(&stamps.tags) } else { Arc::default() },
     });

@@ -80,7 +80,7 @@ impl Store for Memory {
 
     fn commit(&self, commit: Commit) -> Op<'_, Committed> {
         Box::pin(async move {
-            let Commit { key, expected, bytes, life, tags, tell } = commit;
+            let Commit { key, expected, bytes, life, tags, tell, .. } = commit;
             let mut state = self.state();
             let holds = expected.is_none_or(|expected| state.holds(&key, &expected));
             if holds {
@@ -97,7 +97,7 @@ impl Store for Memory {
     fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
         Box::pin(async move {
             let mut state = self.state();
-            for Sent { key, bytes, life, tags } in sent {
+            for Sent { key, bytes, life, tags, .. } in sent {
                 tags.iter().for_each(|tag| state.keep_tag(tag, life));
                 state.write(&key, bytes, life);
             }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::store::{Commit, Committed, Hear, Joined, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted};
+use crate::store::{
+    Commit, Committed, Hear, Joined, Op, Page, Reading, Sent, Shared, Stamps, Store, Swap, Tell, Wanted,
+};
 
 /// What a cache asks of L2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +20,8 @@ pub enum Operation {
     Claim,
     /// Stores a value that was loaded.
     Fill,
+    /// Stores values that were to be written behind: see [`WriteMode`](crate::WriteMode).
+    FillMany,
     /// Stores a value that was written, and tells the other instances.
     Commit,
     /// Stores many values that were written, and tells the other instances.
@@ -94,6 +98,11 @@ impl<W: Wrap> Store for Around<W> {
         tags: &'a [String],
     ) -> Op<'a, bool> {
         self.wrap.wrap(Operation::Fill, &one(key), self.inner.swap(key, expected, bytes, life, tags))
+    }
+
+    fn swap_many(&self, swaps: Vec<Swap>) -> Op<'_, Vec<Result<bool>>> {
+        let keys: Vec<String> = swaps.iter().map(|one| one.key.to_string()).collect();
+        self.wrap.wrap(Operation::FillMany, &keys, self.inner.swap_many(swaps))
     }
 
     fn commit(&self, commit: Commit) -> Op<'_, Committed> {

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::future::pending;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::around::{Operation, Wrap};
 use super::{Inner, wrapped};
@@ -37,6 +40,7 @@ use crate::store::Op;
 pub struct Chaos {
     inner: Inner,
     state: Arc<Mutex<State>>,
+    healed: Arc<Notify>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -52,12 +56,13 @@ enum Trouble {
     Fails(ErrorKind),
     LosesReplies,
     IsSilent,
+    StandsStill,
 }
 
 impl Chaos {
     /// A wrapper around `l2` that does nothing yet.
     pub fn over(l2: impl Into<L2>) -> Self {
-        Self { inner: Arc::new(l2.into().store), state: Arc::default() }
+        Self { inner: Arc::new(l2.into().store), state: Arc::default(), healed: Arc::default() }
     }
 
     /// Every operation takes this much longer.
@@ -81,6 +86,11 @@ impl Chaos {
         self.state().trouble = Some(Trouble::IsSilent);
     }
 
+    /// Operations stand still until all is [healed](Self::heal), and are carried out then, unless their deadline was sooner.
+    pub fn hold(&self) {
+        self.state().trouble = Some(Trouble::StandsStill);
+    }
+
     /// Only these operations are delayed or in trouble, from now on and until [`heal`](Self::heal).
     pub fn only(&self, operations: impl IntoIterator<Item = Operation>) {
         self.state().only = operations.into_iter().collect();
@@ -89,6 +99,19 @@ impl Chaos {
     /// Everything works again, and at once.
     pub fn heal(&self) {
         *self.state() = State::default();
+        self.healed.notify_waiters();
+    }
+
+    async fn until_healed(&self) {
+        loop {
+            let mut healed = pin!(self.healed.notified());
+            // From here on, so that no healing is missed.
+            healed.as_mut().enable();
+            if !matches!(self.state().trouble, Some(Trouble::StandsStill)) {
+                return;
+            }
+            healed.await;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -128,6 +151,10 @@ impl Wrap for Chaos {
                     pending().await
                 }
                 Some(Trouble::IsSilent) => pending().await,
+                Some(Trouble::StandsStill) => {
+                    self.until_healed().await;
+                    inner.await
+                }
             }
         })
     }
@@ -175,6 +202,9 @@ mod tests {
         chaos.only([Operation::Read]);
         assert!(claim("d").await.is_ok());
         chaos.heal();
+        chaos.hold();
+        let (held, healed) = tokio::join!(claim("g"), async { chaos.heal() });
+        assert_eq!((held.unwrap().unwrap(), healed), (None, ()), "it is carried out then");
         chaos.latency(Duration::from_millis(999));
         assert!(claim("e").await.is_ok());
         chaos.latency(Duration::from_millis(1_001));

@@ -16,6 +16,8 @@ pub(crate) enum Check {
     Simulation,
     /// This test of `tests/redis` fails.
     Redis(&'static str),
+    /// This test of `tests/cluster` fails.
+    Cluster(&'static str),
 }
 
 const fn simulated(rule: &'static str, file: &'static str, find: &'static str, replace: &'static str) -> Mutation {
@@ -60,7 +62,12 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         "self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life, tags).await",
         "self.guard.swap(Arc::clone(&self.key), Arc::from(&self.expected[..2]), bytes, life, tags).await",
     ),
-    simulated("Every claim has a fresh nonce", LEASE, "envelope::lease(fastrand::u64(..))", "envelope::lease(7)"),
+    simulated(
+        "Every claim has a fresh nonce",
+        LEASE,
+        "-> Result<Claim> {\n        let marker: Arc<[u8]> = envelope::lease(fastrand::u64(..))",
+        "-> Result<Claim> {\n        let marker: Arc<[u8]> = envelope::lease(7)",
+    ),
     simulated(
         "A lease is ours once it is acknowledged",
         LEASE,
@@ -98,12 +105,12 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     simulated(
         "An entry carries the stamps from before its load",
         WRITE,
-        "let Ok(sealed) = seal(request, value, life, load_time, fill.stamps) else { return (None, false) };",
-        "let groups = &request.region.groups;
+        "let Fill { lease, stamps } = fill;",
+        "let Fill { lease, stamps } = fill;
+    let groups = &request.region.groups;
     let Some(l2) = request.l2() else { return (None, false) };
     let made = l2.stamp(request.stamps(), request.terms.longest()).await;
-    let stamps = made.map_or(fill.stamps, |made| groups.stamped(request.tags.hashes(), &made));
-    let Ok(sealed) = seal(request, value, life, load_time, stamps) else { return (None, false) };",
+    let stamps = made.map_or(stamps, |made| groups.stamped(request.tags.hashes(), &made));",
     ),
     simulated(
         "An invalidation makes this process forget the load under way",
@@ -228,5 +235,12 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         find: "heed.redo(news).await?;",
         replace: "let _ = (&heed, news);",
         caught_by: Check::Redis("rollback::keys_that_come_back_with_an_old_dump_are_removed_again"),
+    },
+    Mutation {
+        rule: "What a replaced primary may have lost beside the log is invalidated anew",
+        file: WATCH,
+        find: "if successions != self.successions {",
+        replace: "if successions < self.successions {",
+        caught_by: Check::Cluster("lost::removals_that_a_dead_primary_has_not_passed_on_are_redone"),
     },
 ];

@@ -7,6 +7,7 @@ use crate::codec::Codec;
 use crate::error::{Error, Result};
 use crate::l1::L1;
 
+use super::super::behind::Writes;
 use super::super::builder::CacheBuilder;
 use super::super::limits::Limits;
 #[cfg(feature = "config-file")]
@@ -21,10 +22,11 @@ const BYTES: &str = "a number of bytes";
 const TIMES: &str = "a whole number";
 const SHARE: &str = "a share of a life such as 0.05, or 0 for none";
 const ENTRIES: &str = "a number of entries";
+const WRITE_MODES: &str = "through or behind";
 const PEM: &str = "the path of a PEM file";
 
 /// The settings of the cache.
-const CACHE: [Name; 28] = [
+const CACHE: [Name; 30] = [
     ("namespace", "one segment of a key: letters, digits, `_`, `-` and `.`"),
     ("l1_engine", "mini-moka, quick-cache or disabled"),
     ("l1_max_entries", ENTRIES),
@@ -53,11 +55,13 @@ const CACHE: [Name; 28] = [
     ("degraded_l1_ttl", LIFE),
     ("freshness", "strict, bounded or available"),
     ("keep_hot_keys", "a number of keys"),
+    ("write_mode", WRITE_MODES),
+    ("write_queue", ENTRIES),
 ];
 
 /// The settings of a named cache.
 #[cfg(feature = "config-file")]
-const NAMED: [Name; 8] = [
+const NAMED: [Name; 9] = [
     ("engine", "mini-moka, quick-cache or disabled"),
     ("max_entries", ENTRIES),
     ("max_bytes", BYTES),
@@ -66,6 +70,7 @@ const NAMED: [Name; 8] = [
     ("codec", "bincode, postcard or json"),
     ("stale_if_error", LIFE),
     ("jitter", SHARE),
+    ("write_mode", WRITE_MODES),
 ];
 
 /// The builder that `values` describe.
@@ -87,6 +92,7 @@ pub(super) fn builder(values: &Values) -> Result<CacheBuilder> {
         degraded_l1_ttl: read.life("degraded_l1_ttl")?,
         freshness: read.parsed("freshness")?.unwrap_or_default(),
         keep_hot_keys: read.parsed("keep_hot_keys")?,
+        writes: Writes { mode: read.parsed("write_mode")?, queue: read.parsed("write_queue")? },
         limits: Limits {
             retries: read.parsed("l2_retries")?,
             breaker_failures: read.parsed("l2_breaker_failures")?,
@@ -118,6 +124,7 @@ pub(super) fn named(name: &str, values: &Values) -> Result<Named> {
         codec: read.parsed::<Codec>("codec")?,
         stale_if_error: read.life("stale_if_error")?,
         jitter: read.parsed("jitter")?,
+        write_mode: read.parsed("write_mode")?,
         ..Named::default()
     })
 }
@@ -199,7 +206,7 @@ fn life_of(number: u64, unit: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::Freshness;
+    use crate::cache::{Freshness, WriteMode};
 
     fn values(pairs: &[(&str, &str)]) -> Values {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -223,9 +230,13 @@ mod tests {
 
     #[test]
     fn a_bad_value_says_what_is_allowed() {
-        for (name, value) in
-            [("l1_max_entries", "many"), ("default_ttl", "soon"), ("codec", "xml"), ("l1_engine", "moka")]
-        {
+        for (name, value) in [
+            ("l1_max_entries", "many"),
+            ("default_ttl", "soon"),
+            ("codec", "xml"),
+            ("write_mode", "later"),
+            ("l1_engine", "moka"),
+        ] {
             let error = builder(&values(&[(name, value)])).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains(value) && error.contains("takes"), "{error}");
         }
@@ -251,6 +262,8 @@ mod tests {
             ("l2_breaker_max", "10s"),
             ("max_loads", "100"),
             ("keep_hot_keys", "1000"),
+            ("write_mode", "behind"),
+            ("write_queue", "50"),
         ]))
         .unwrap();
         assert_eq!(builder.namespace.as_deref(), Some("shop"));
@@ -261,6 +274,7 @@ mod tests {
         assert_eq!((builder.l2_deadline, builder.max_value_bytes), (Some(Duration::from_millis(20)), Some(1_000)));
         assert_eq!((builder.max_staleness, builder.freshness), (Some(Duration::from_secs(1)), Freshness::Strict));
         assert_eq!(builder.keep_hot_keys, Some(1_000));
+        assert_eq!((builder.writes.mode, builder.writes.queue), (Some(WriteMode::Behind), Some(50)));
         assert_eq!((builder.stale_if_error, builder.jitter), (Some(Duration::from_secs(600)), Some(0.1)));
         assert_eq!(builder.degraded_l1_ttl, Some(Duration::from_secs(5)));
         let Limits { retries, breaker_failures, breaker_max, max_loads } = builder.limits;

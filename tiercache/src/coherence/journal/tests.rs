@@ -1,5 +1,5 @@
 use super::*;
-use crate::coherence::news::Removed;
+use crate::coherence::news::{News, Removed};
 use crate::key::Digest;
 
 fn key(digest: u8) -> News {
@@ -10,21 +10,27 @@ fn now(seconds: u64) -> Proof {
     Proof::from_nanos(Duration::from_secs(seconds).as_nanos().try_into().unwrap())
 }
 
+/// Who has told an entry: everybody tells one.
+fn teller(id: &str) -> u64 {
+    let Id(millis, number) = Id::parse(id);
+    10 * millis + number
+}
+
 /// A journal that has seen these entries: an id, and what it says.
 fn journal(entries: &[(&str, News)]) -> Journal {
     let journal = Journal::default();
     for (id, news) in entries {
-        journal.saw(id, &news.encode(0), now(0));
+        journal.saw(id, &news.encode(teller(id)), now(0));
     }
     journal
 }
 
 fn log(entries: &[(&str, News)]) -> Vec<(Id, Vec<u8>)> {
-    entries.iter().map(|(id, news)| (Id::parse(id), news.encode(0))).collect()
+    entries.iter().map(|(id, news)| (Id::parse(id), news.encode(teller(id)))).collect()
 }
 
 fn everything() -> Vec<News> {
-    vec![super::everything()]
+    vec![super::lost::everything()]
 }
 
 #[test]
@@ -58,7 +64,7 @@ fn what_another_instance_has_redone_is_not_redone_again() {
     let (News::Keys(two), News::Keys(three)) = (key(2), key(3)) else { unreachable!() };
     let both = News::Keys([two, three].concat());
     assert_eq!(history.lost(&log(&[("1-0", News::Anchor(1)), ("9-0", both)])), []);
-    assert_eq!(history.lost(&log(&[("1-0", News::Anchor(1)), ("9-0", super::everything())])), []);
+    assert_eq!(history.lost(&log(&[("1-0", News::Anchor(1)), ("9-0", super::lost::everything())])), []);
     assert_eq!(history.lost(&log(&[("1-0", News::Anchor(1)), ("9-0", key(3))])), [key(2)]);
 }
 
@@ -83,26 +89,26 @@ fn without_an_overlap_everything_is_lost_unless_it_was_cleared_since() {
     let history = journal(&[("5-0", key(5)), ("6-0", key(6))]).take();
     assert_eq!(history.lost(&[]), everything());
     assert_eq!(history.lost(&log(&[("9-0", News::Anchor(9))])), everything());
-    assert_eq!(history.lost(&log(&[("9-0", News::Anchor(9)), ("9-1", super::everything())])), []);
-    assert_eq!(History::default().lost(&log(&[("9-1", super::everything())])), everything());
+    assert_eq!(history.lost(&log(&[("9-0", News::Anchor(9)), ("9-1", super::lost::everything())])), []);
+    assert_eq!(History::default().lost(&log(&[("9-1", super::lost::everything())])), everything());
 }
 
 #[test]
 fn what_was_acknowledged_and_never_seen_is_missed() {
     let journal = journal(&[("1-0", News::Anchor(1))]);
-    journal.made("2-0", &key(2).encode(0), now(5));
+    journal.made("2-0", &key(2).encode(teller("2-0")), now(5));
     assert!(!journal.misses(now(5)), "the read was sent before");
     assert!(journal.misses(now(6)));
-    journal.saw("2-0", &key(2).encode(0), now(6));
+    journal.saw("2-0", &key(2).encode(teller("2-0")), now(6));
     assert!(!journal.misses(now(7)));
-    journal.made("2-0", &key(2).encode(0), now(7));
+    journal.made("2-0", &key(2).encode(teller("2-0")), now(7));
     assert!(!journal.misses(now(8)), "the heartbeat was faster than the acknowledgement");
 }
 
 #[test]
 fn an_acknowledged_entry_is_no_overlap() {
     let journal = journal(&[("1-0", News::Anchor(1))]);
-    journal.made("2-0", &key(2).encode(0), now(0));
+    journal.made("2-0", &key(2).encode(teller("2-0")), now(0));
     let history = journal.take();
     assert_eq!(history.lost(&log(&[("2-0", key(2))])), everything());
 }
@@ -110,11 +116,11 @@ fn an_acknowledged_entry_is_no_overlap() {
 #[test]
 fn it_keeps_a_minute_and_always_the_newest() {
     let journal = journal(&[("1-0", key(1)), ("2-0", key(2))]);
-    journal.saw("3-0", &key(3).encode(0), now(59));
+    journal.saw("3-0", &key(3).encode(teller("3-0")), now(59));
     assert_eq!(journal.history().oldest(), Id::parse("1-0"));
-    journal.saw("4-0", &key(4).encode(0), now(60));
+    journal.saw("4-0", &key(4).encode(teller("4-0")), now(60));
     assert_eq!(journal.history().oldest(), Id::parse("3-0"));
-    journal.saw("5-0", &key(5).encode(0), now(1_000));
+    journal.saw("5-0", &key(5).encode(teller("5-0")), now(1_000));
     assert_eq!(journal.take().entries.keys().collect::<Vec<_>>(), [&Id::parse("5-0")]);
 }
 
@@ -133,9 +139,9 @@ fn it_is_bounded_and_does_not_overlap_what_it_has_dropped() {
 #[test]
 fn an_anchor_begins_it_anew() {
     let journal = journal(&[("1-0", key(1))]);
-    journal.made("2-0", &key(2).encode(0), now(0));
-    journal.made("4-0", &key(4).encode(0), now(0));
-    journal.begin("3-0", &News::Anchor(3).encode(0), now(0));
+    journal.made("2-0", &key(2).encode(teller("2-0")), now(0));
+    journal.made("4-0", &key(4).encode(teller("4-0")), now(0));
+    journal.begin("3-0", &News::Anchor(3).encode(teller("3-0")), now(0));
     let history = journal.take();
     assert_eq!(history.entries.keys().map(Id::to_string).collect::<Vec<_>>(), ["3-0", "4-0"]);
     assert_eq!(history.bytes, history.entries.values().map(Note::weight).sum::<usize>());
@@ -151,4 +157,51 @@ fn what_is_in_doubt_is_redone_also_if_the_log_has_it_but_for_what_others_have_re
     let redone = [&there[..], &log(&[("9-0", key(2))])].concat();
     assert_eq!(journal.in_doubt().lost(&redone), [News::Pattern("a".into())]);
     assert_eq!(journal.take().lost(&there), [], "it goes on as it was");
+}
+
+/// What instances 7 and 8 have told, one after the other: 7 what others are computed from, and after that what is computed from it.
+fn told_in_order() -> Journal {
+    let journal = Journal::default();
+    let told = [("1-0", News::Anchor(1), 7), ("2-0", key(1), 7), ("3-0", key(2), 7), ("4-0", key(3), 8)];
+    for (at, (id, news, origin)) in told.into_iter().enumerate() {
+        journal.saw(id, &news.encode(origin), now(at as u64));
+    }
+    journal
+}
+
+fn log_by(entries: &[(&str, News, u64)]) -> Vec<(Id, Vec<u8>)> {
+    entries.iter().map(|(id, news, origin)| (Id::parse(id), news.encode(*origin))).collect()
+}
+
+fn both(one: u8, other: u8) -> News {
+    let (News::Keys(one), News::Keys(other)) = (key(one), key(other)) else { unreachable!() };
+    News::Keys([one, other].concat())
+}
+
+#[test]
+fn what_is_lost_is_redone_with_what_its_teller_told_after_it() {
+    let there = [("1-0", News::Anchor(1), 7), ("3-0", key(2), 7), ("4-0", key(3), 8)];
+    assert_eq!(told_in_order().take().lost(&log_by(&there)), [both(1, 2)]);
+    let last_is_lost = [("1-0", News::Anchor(1), 7), ("2-0", key(1), 7), ("4-0", key(3), 8)];
+    assert_eq!(told_in_order().take().lost(&log_by(&last_is_lost)), [key(2)], "nothing is computed from that");
+}
+
+#[test]
+fn what_is_told_when_the_loss_is_known_already_is_redone_with_it_too() {
+    let journal = Journal::default();
+    journal.saw("1-0", &News::Anchor(1).encode(7), now(0));
+    journal.made("2-0", &key(1).encode(7), now(1));
+    let there = [("1-0", News::Anchor(1), 7), ("9-0", key(2), 7), ("9-1", key(3), 8)];
+    assert_eq!(journal.take().lost(&log_by(&there)), [both(1, 2)]);
+}
+
+#[test]
+fn what_follows_a_loss_is_redone_until_that_was_told_again_after_the_loss_was_made_good() {
+    let history = told_in_order().take();
+    let begun = [("1-0", News::Anchor(1), 7), ("3-0", key(2), 7), ("4-0", key(3), 8)];
+    let lost = |more: &[(&str, News, u64)]| history.lost(&log_by(&[&begun[..], more].concat()));
+    assert_eq!(lost(&[("9-0", key(1), 8)]), [key(2)], "who redid the first did not know of the second");
+    assert_eq!(lost(&[("9-0", key(2), 8), ("9-1", key(1), 8)]), [key(2)]);
+    assert_eq!(lost(&[("9-0", key(1), 8), ("9-1", key(2), 8)]), []);
+    assert_eq!(lost(&[("9-0", both(1, 2), 8)]), []);
 }

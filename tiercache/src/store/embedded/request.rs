@@ -157,13 +157,16 @@ fn refuse(
 
 /// Says whether the bytes are in the place now.
 fn put(tables: &mut Tables<'_>, leases: &mut Leases, commit: &Commit, now: u64) -> Result<bool, Trouble> {
-    let Commit { key, expected, bytes, life, tags, tell: _ } = commit;
+    let Commit { key, expected, bytes, is_lease, life, tags, tell: _ } = commit;
     let held = match expected {
         None => true,
         Some(expected) => in_place(tables, leases, key, now)?.is_some_and(|found| found.starts_with(expected)),
     };
     leases.remove(key);
-    if held {
+    if held && *is_lease {
+        tables.remove(key, now)?;
+        leases.put(key, bytes, *life, now);
+    } else if held {
         for tag in &**tags {
             tables.keep_tag(tag, *life, now)?;
         }

@@ -73,7 +73,7 @@ fn group() -> Stamps {
 fn write(key: impl Into<String>, length: usize, life: Duration) -> Request {
     let tell = Tell { log: String::new(), channel: String::new(), message: Vec::new() };
     let (key, bytes, tags) = (key.into().into(), vec![7; length], Arc::default());
-    Request::Commit(Commit { key, expected: None, bytes, life, tags, tell })
+    Request::Commit(Commit { key, expected: None, bytes, is_lease: false, life, tags, tell })
 }
 
 fn remove(key: &str) -> Request {

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use redis::{Value, pipe};
+use redis::{RedisError, ServerErrorKind, Value, pipe};
 
 use super::errors::translate;
 use super::news::LOG_LENGTH;
+use super::scripts::SWAP;
 use super::store::{RedisStore, convert, millis, remaining_life};
 use crate::error::Result;
-use crate::store::{Found, Reading, Sent, Stamps, Tell, Wanted, tag_life};
+use crate::store::{Found, Reading, Sent, Stamps, Swap, Tell, Wanted, tag_life};
 
 impl RedisStore {
     /// One `MGET`, the lives, and after them the stamps of all the groups together.
@@ -70,6 +71,35 @@ impl RedisStore {
         }
         self.script(&call).await.map(Some)
     }
+
+    /// One pipeline. A server that does not know the script is sent its text with each of them, once in its life.
+    pub(super) async fn swap_many(&self, swaps: &[Swap]) -> Result<Vec<Result<bool>>> {
+        if swaps.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut answers = self.many(&swaps_by("EVALSHA", self.scripts.swap.get_hash(), swaps)).await?;
+        if answers.iter().any(is_unknown) {
+            // Those that were known have been carried out, and find another value in the place.
+            let unknown: Vec<usize> = (0..swaps.len()).filter(|at| is_unknown(&answers[*at])).collect();
+            let again = self.many(&swaps_by("EVAL", SWAP, unknown.iter().map(|at| &swaps[*at]))).await?;
+            unknown.into_iter().zip(again).for_each(|(at, answer)| answers[at] = answer);
+        }
+        let answer = |answer: Value| convert(answer.extract_error().map_err(translate)?);
+        Ok(answers.into_iter().map(answer).collect())
+    }
+}
+
+fn swaps_by<'a>(verb: &str, script: &str, swaps: impl IntoIterator<Item = &'a Swap>) -> redis::Pipeline {
+    let mut pipeline = pipe();
+    for Swap { key, expected, bytes, life, tags } in swaps {
+        let call = pipeline.cmd(verb).arg(script).arg(1 + tags.len()).arg(&**key).arg(&**tags);
+        call.arg(&**expected).arg(bytes).arg(millis(*life)).arg(millis(tag_life(*life)));
+    }
+    pipeline
+}
+
+fn is_unknown(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if RedisError::from(error.clone()).kind() == ServerErrorKind::NoScript.into())
 }
 
 /// How long the stamp of each tag is to be kept: for its longest entry.

@@ -2,6 +2,8 @@
 
 use redis::Script;
 
+pub(super) const SWAP: &str = include_str!("swap.lua");
+
 /// Scripts go by their hash; a server that does not know one is sent it.
 pub(super) struct Scripts {
     pub(super) stamp: Script,
@@ -19,7 +21,7 @@ impl Scripts {
         Self {
             stamp: Script::new(include_str!("stamp.lua")),
             claim: Script::new(include_str!("claim.lua")),
-            swap: Script::new(include_str!("swap.lua")),
+            swap: Script::new(SWAP),
             commit: Script::new(include_str!("commit.lua")),
             extend: Script::new(include_str!("extend.lua")),
             release: Script::new(include_str!("release.lua")),

@@ -10,7 +10,9 @@ use super::news::{Bus, LOG_LENGTH};
 use super::scripts::Scripts;
 use super::server::Server;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{Commit, Committed, Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted, tag_life};
+use crate::store::{
+    Commit, Committed, Found, Op, Page, Reading, Sent, Shared, Stamps, Store, Swap, Tell, Wanted, tag_life,
+};
 
 /// Keys a page of `SCAN` looks at.
 pub(super) const SCAN_COUNT: usize = 512;
@@ -82,7 +84,7 @@ impl RedisStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed> {
-        let Commit { key, expected, bytes, life, tags, tell } = commit;
+        let Commit { key, expected, bytes, life, tags, tell, .. } = commit;
         let mut call = self.scripts.commit.key(&*key);
         call.key(tell.log);
         for tag in &*tags {
@@ -170,6 +172,10 @@ impl Store for RedisStore {
 
     fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
         Box::pin(self.write_many(sent, tell))
+    }
+
+    fn swap_many(&self, swaps: Vec<Swap>) -> Op<'_, Vec<Result<bool>>> {
+        Box::pin(async move { self.swap_many(&swaps).await })
     }
 
     fn claim<'a>(&'a self, key: &'a str, lease: &'a [u8], life: Duration) -> Op<'a, Option<Vec<u8>>> {

@@ -71,7 +71,21 @@ impl ClusterStore {
     }
 
     /// What is removed is gone from every slot before the others hear of it.
-    async fn invalidate(&self, keys: &[String], stamps: &Stamps, tell: &Tell) -> Result<String> {
+    ///
+    /// A primary that was replaced meanwhile may have taken its acknowledgement with it, and the journal does not have this yet: then it is
+    /// all done again.
+    pub(super) async fn invalidate(&self, keys: &[String], stamps: &Stamps, tell: &Tell) -> Result<String> {
+        loop {
+            let successions = self.nodes.successions();
+            self.forget_all(keys, stamps).await?;
+            let place = self.tell(tell).await?;
+            if self.nodes.successions() == successions {
+                return Ok(place);
+            }
+        }
+    }
+
+    async fn forget_all(&self, keys: &[String], stamps: &Stamps) -> Result<()> {
         self.forget(keys, stamps).await?;
         let hash = (!stamps.fields.is_empty()).then(|| slot_of(&stamps.hash));
         let slots: BTreeSet<u16> = keys.iter().chain(&*stamps.tags).map(|key| slot_of(key)).chain(hash).collect();
@@ -79,6 +93,6 @@ impl ClusterStore {
             // A load that began in between may have used what one slot still had, and have filled what another had removed.
             self.forget(keys, stamps).await?;
         }
-        self.tell(tell).await
+        Ok(())
     }
 }

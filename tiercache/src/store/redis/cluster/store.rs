@@ -82,16 +82,30 @@ impl ClusterStore {
 
     /// The others are told after it: who reads in between finds what is new, or nothing.
     async fn commit(&self, commit: Commit) -> Result<Committed> {
-        let Commit { key, expected, bytes, life, tags, tell } = commit;
+        let Commit { key, expected, bytes, life, tags, tell, .. } = commit;
+        let successions = self.nodes.successions();
         let stored = self.put(&key, expected.as_deref(), bytes, life, &tags).await?;
-        Ok(Committed { stored, place: Some(self.tell(&tell).await?) })
+        let place = self.tell(&tell).await?;
+        if self.nodes.successions() == successions {
+            return Ok(Committed { stored, place: Some(place) });
+        }
+        // The value may be lost, and an older one in its place.
+        let place = self.invalidate(&[key.to_string()], &Stamps::default(), &tell).await?;
+        Ok(Committed { stored: false, place: Some(place) })
     }
 
     /// Each by its primary, and all of it told once, after it.
     async fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Result<Option<String>> {
-        let put = |Sent { key, bytes, life, tags }| async move { self.put(&key, None, bytes, life, &tags).await };
+        let keys: Vec<String> = sent.iter().map(|one| one.key.to_string()).collect();
+        let successions = self.nodes.successions();
+        let put = |Sent { key, bytes, life, tags, .. }| async move { self.put(&key, None, bytes, life, &tags).await };
         super::all(sent.into_iter().map(put)).await?;
-        self.tell(&tell).await.map(Some)
+        let place = self.tell(&tell).await?;
+        if self.nodes.successions() == successions {
+            return Ok(Some(place));
+        }
+        // As with one: memory has them all the same.
+        self.invalidate(&keys, &Stamps::default(), &tell).await.map(Some)
     }
 
     /// Puts a value in the place of what is expected, or of anything; of anything else nothing is left. Says whether it is there.
