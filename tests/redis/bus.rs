@@ -61,7 +61,9 @@ async fn a_user_without_the_channel_is_told_and_invalidates_by_the_log() {
         let url = user(&server, without).await;
         let (one, two, runs) = (at(&url, "shop").await, at(&url, "shop").await, Calls::new());
         let reason = deaf(&two).await;
-        assert!(reason.contains("NOPERM"), "{without:?}: {reason}");
+        let what =
+            if without == ["resetchannels"] { "the channel of the bus" } else { &format!("`{}`", &without[0][1..]) };
+        assert!(reason.contains("no permission") && reason.contains(what), "{without:?}: {reason}");
         let old = one.scope(find(1, &runs)).await;
         assert_eq!(two.scope(find(1, &runs)).await, old);
         one.scope(async { find_entry(1).invalidate().await }).await.unwrap();

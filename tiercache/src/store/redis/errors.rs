@@ -51,7 +51,9 @@ fn is_forbidden(error: &RedisError) -> bool {
 
 fn forbidden(error: RedisError) -> Error {
     let named = error.detail().and_then(command).map(|command| format!("for the command `{command}`"));
-    let what = named.unwrap_or_else(|| "for a command of a script, or for a key".into());
+    let of_channel = error.detail().is_some_and(|detail| detail.contains("one of the channels"));
+    let other = if of_channel { "for the channel of the bus" } else { "for a command of a script, or for a key" };
+    let what = named.unwrap_or_else(|| other.to_owned());
     let text = format!("Redis gives our user no permission {what}: the guide on Redis lists those that it needs");
     Error::new(ErrorKind::Forbidden, text).with_source(error)
 }
