@@ -55,8 +55,8 @@ rows! {
     BUS_SLOW: "bus connection 1 s late", "lag", "staleness < 2 s";
     FLOODED: "bus and log flooded", "backlog", "staleness < 2 s; memory bounded";
     FORGED: "garbage on the bus and in the log", "version, size", "ignored or heeded as everything; news go on";
-    CUT_OFF: "cut off from Redis altogether", "breaker open", "one load a key and degraded_l1_ttl";
-    PENDING: "invalidated while Redis is down", "ErrorKind::Pending", "told before Redis is read again";
+    CUT_OFF: "cut off from Redis altogether", "breaker open", "one load a key and `degraded_l1_ttl`";
+    PENDING: "invalidated while Redis is down", "`ErrorKind::Pending`", "told before Redis is read again";
     SENTINEL_PLANNED: "Sentinel: a planned failover under 500 calls/s", "resets, READONLY", "0 errors; p99 ≤ body + 150 ms; followed ≤ 2 s";
     SENTINEL_KILLED: "Sentinel: primary killed under 500 calls/s", "resets, then nobody", "0 errors; p99 ≤ body + 150 ms; followed ≤ 2 s";
     SENTINEL_SILENT: "Sentinel: primary hung under 500 calls/s, and going on after it was replaced", "silence, two primaries", "0 errors; p99 ≤ body + 150 ms; followed ≤ 2 s; never gone back to";
@@ -69,7 +69,7 @@ rows! {
     CLUSTER_DOWN: "Cluster: a primary and its replica killed under 500 calls/s", "nobody, CLUSTERDOWN", "0 errors; p99 ≤ body + 150 ms; other slots do not notice; recovers ≤ 2 s";
     CANCELLED: "callers dropped at random", "dropped futures", "every value is its key's; nothing leaks";
     PANICS: "body panics", "panic", "waiters get an answer; nothing stored; next call fine";
-    HANGS: "body hangs", "silence", "waiters answer within wait_limit";
+    HANGS: "body hangs", "silence", "waiters answer within `wait_limit`";
     VALUE_PANICS: "Clone, Serialize, Drop of the value panic", "panic", "everybody ends; next call fine";
     RUNTIME_ENDS: "runtime shut down with loads in flight", "aborted tasks", "no hang; others answer";
     TWO_RUNTIMES: "two runtimes in one process, one thread each", "wakers of both", "one load a key";
