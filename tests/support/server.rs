@@ -243,7 +243,7 @@ fn spawn(dir: &Path, port: u16, socket: &Path, log: &Path, arguments: &[String])
     match spawned {
         Ok(child) => Process(child),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            panic!("no {program} on PATH: install it, or run cargo xtask test")
+            panic!("no {program} on PATH: install {program}, or run cargo xtask test")
         }
         Err(error) => panic!("cannot start {program}: {error}"),
     }
