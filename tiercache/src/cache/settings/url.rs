@@ -131,6 +131,7 @@ mod tests {
             "user:s3cret@host:6379",
             "user:s3cret@redis://host",
             "redis://user:s3cret@host:port",
+            "redis://user?protocol=pass:s3cret@host",
             "redis+cluster://user:s3cret@host:port",
             "redis+sentinel://user:s3cret@host",
         ] {

@@ -103,13 +103,15 @@ impl Redis {
     }
 }
 
+/// Without the client's error: that shows parts of the URL, and where a `?` or `/` in a login was not encoded, these hold the password.
+#[expect(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
 fn bad_url(error: redis::RedisError) -> Error {
     let tls = if cfg!(feature = "tls-rustls") { "" } else { " (`rediss://` needs the feature `tls-rustls`)" };
     let text = format!(
         "the URL of Redis cannot be used: {}: write redis://[user:password@]host[:port][/database]{tls}",
         error.category()
     );
-    Error::config(text).with_source(error)
+    Error::config(text)
 }
 
 /// Without user and password.
