@@ -108,7 +108,7 @@ impl UnderLoad {
         let failed = self.writing.await.expect("who changes does not panic");
         assert!(carried.errors.is_empty() && failed.is_empty(), "{:?} {failed:?}", carried.errors);
         let records = std::mem::take(&mut *self.database.records.lock().expect("nobody panics while noting"));
-        let verdict = judged(&records);
+        let verdict = History::default().judged(&records, BOUNDS);
         assert_eq!(verdict.violated(), 0, "{verdict}");
         measured(row, described(&carried, took, &verdict) + also);
         let within = BODY + BEYOND * if is_at_length() { 1 } else { BUSY };
@@ -172,16 +172,4 @@ async fn change(instances: [Cache; WRITER], database: Arc<Database>) -> Vec<Stri
         sleep(BETWEEN_CHANGES).await;
     }
     failed
-}
-
-fn judged(records: &[(usize, Record)]) -> Verdict {
-    let mut history = History::default();
-    for (instance, record) in records {
-        history.add(*instance, *record);
-    }
-    let mut verdict = history.closed(BOUNDS);
-    for (instance, record) in records {
-        verdict.judge(*instance, *record);
-    }
-    verdict
 }

@@ -32,14 +32,7 @@ fn verdict_with(records: &[(usize, Record)], rollbacks: &[(u64, u64, u64)]) -> V
     for &(begin, end, over) in rollbacks {
         history.add_rollback(Rollback { begin, end, over });
     }
-    for (instance, record) in records {
-        history.add(*instance, *record);
-    }
-    let mut verdict = history.closed(BOUNDS);
-    for (instance, record) in records {
-        verdict.judge(*instance, *record);
-    }
-    verdict
+    history.judged(records, BOUNDS)
 }
 
 /// How many of the records are illegal.

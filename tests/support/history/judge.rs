@@ -131,6 +131,18 @@ impl History {
         self.rollbacks.push(rollback);
     }
 
+    /// Judges all that befell, once nothing more is to be added.
+    pub fn judged(mut self, records: &[(usize, Record)], bounds: Bounds) -> Verdict {
+        for (instance, record) in records {
+            self.add(*instance, *record);
+        }
+        let mut verdict = self.closed(bounds);
+        for (instance, record) in records {
+            verdict.judge(*instance, *record);
+        }
+        verdict
+    }
+
     /// Nothing more is to be added: begins the judgement.
     pub fn closed(mut self, bounds: Bounds) -> Verdict {
         self.rollbacks.sort_unstable();

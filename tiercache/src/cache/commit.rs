@@ -119,9 +119,9 @@ impl Writing {
             self.forget();
             return Ok(());
         }
-        let request = self.request.clone();
+        let later = later.map(|(room, filling)| (room, filling, self.request.clone()));
         let entry = self.keep(value, encoded, until);
-        if let Some((room, filling)) = later {
+        if let Some((room, filling, request)) = later {
             room.put(&request, filling, &entry);
         }
         Ok(())

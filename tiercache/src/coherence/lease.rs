@@ -47,7 +47,7 @@ impl Lease {
     ///
     /// Cancel safe: a lease that comes when the caller is gone is given back.
     pub(crate) async fn claim(guard: &Guard, key: &Arc<str>) -> Result<Claim> {
-        let marker: Arc<[u8]> = envelope::lease(fastrand::u64(..)).into();
+        let marker = marker();
         let held = {
             let (guard, key, marker) = (guard.clone(), Arc::clone(key), Arc::clone(&marker));
             move || Self::held(guard, key, marker)
@@ -122,7 +122,7 @@ impl Lease {
         expected: Option<Arc<[u8]>>,
         tell: Tell,
     ) -> Result<(Committed, Option<Self>)> {
-        let marker: Arc<[u8]> = envelope::lease(fastrand::u64(..)).into();
+        let marker = marker();
         let (bytes, tags) = (marker.to_vec(), Arc::default());
         let commit = Commit { key: Arc::clone(key), expected, bytes, is_lease: true, life: LEASE_TTL, tags, tell };
         let held = {
@@ -142,8 +142,7 @@ impl Lease {
 
     /// The same for many keys, which differ, in the place of anything.
     pub(crate) async fn put_many(guard: &Guard, keys: &[Arc<str>], tell: Tell) -> Result<(Option<String>, Vec<Self>)> {
-        let markers = || -> Arc<[u8]> { envelope::lease(fastrand::u64(..)).into() };
-        let leased: Vec<_> = keys.iter().map(|key| (Arc::clone(key), markers())).collect();
+        let leased: Vec<_> = keys.iter().map(|key| (Arc::clone(key), marker())).collect();
         let sent = |(key, marker): &(Arc<str>, Arc<[u8]>)| {
             let (key, bytes) = (Arc::clone(key), marker.to_vec());
             Sent { key, bytes, is_lease: true, life: LEASE_TTL, tags: Arc::default() }
@@ -232,6 +231,11 @@ impl Drop for Lease {
             give_back(&self.guard, Arc::clone(&self.key), Arc::clone(&self.expected));
         }
     }
+}
+
+/// What stands for a lease: no two are alike.
+fn marker() -> Arc<[u8]> {
+    envelope::lease(fastrand::u64(..)).into()
 }
 
 fn give_back(guard: &Guard, key: Arc<str>, expected: Arc<[u8]>) {

@@ -4,11 +4,12 @@
 //! sum. So what a caller waits for shares a budget: half as much again as one deadline. When it is spent, the caller goes on without L2; an
 //! operation that is under way then is not broken off, only not waited for, so it says what it says of L2 by its own deadline.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use futures_util::future::{Either, select};
 
 use super::Guard;
 use super::run::closed;
@@ -132,20 +133,15 @@ impl Guard {
         self.budget.as_ref().map(|budget| budget.left(now()))
     }
 
-    async fn wait<T>(
-        &self,
-        left: Option<Duration>,
-        mut operation: Pin<&mut impl Future<Output = Result<T>>>,
-    ) -> Result<T> {
+    async fn wait<T>(&self, left: Option<Duration>, operation: Pin<&mut impl Future<Output = Result<T>>>) -> Result<T> {
         let _waiting = self.budget.as_deref().map(Waiting::on);
         // Otherwise its own deadline comes first.
         let Some(left) = left.filter(|left| *left < self.inner.limits.deadline) else { return operation.await };
-        let mut over = pin!(self.pause(left));
-        poll_fn(|cx| match operation.as_mut().poll(cx) {
-            Poll::Pending => over.as_mut().poll(cx).map(|()| Err(spent())),
-            answered @ Poll::Ready(_) => answered,
-        })
-        .await
+        // The answer, if both have come.
+        match select(operation, pin!(self.pause(left))).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(spent()),
+        }
     }
 }
 

@@ -62,12 +62,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         "self.guard.swap(Arc::clone(&self.key), Arc::clone(&self.expected), bytes, life, tags).await",
         "self.guard.swap(Arc::clone(&self.key), Arc::from(&self.expected[..2]), bytes, life, tags).await",
     ),
-    simulated(
-        "Every claim has a fresh nonce",
-        LEASE,
-        "-> Result<Claim> {\n        let marker: Arc<[u8]> = envelope::lease(fastrand::u64(..))",
-        "-> Result<Claim> {\n        let marker: Arc<[u8]> = envelope::lease(7)",
-    ),
+    simulated("Every claim has a fresh nonce", LEASE, "envelope::lease(fastrand::u64(..))", "envelope::lease(7)"),
     simulated(
         "A lease is ours once it is acknowledged",
         LEASE,

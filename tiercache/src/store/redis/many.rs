@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use redis::{RedisError, ServerErrorKind, Value, pipe};
+use redis::{Value, pipe};
 
 use super::errors::translate;
 use super::news::LOG_LENGTH;
-use super::scripts::SWAP;
+use super::scripts::{SWAP, is_unknown};
 use super::store::{RedisStore, convert, millis, remaining_life};
 use crate::error::Result;
 use crate::store::{Found, Reading, Sent, Stamps, Swap, Tell, Wanted, tag_life};
@@ -96,10 +96,6 @@ fn swaps_by<'a>(verb: &str, script: &str, swaps: impl IntoIterator<Item = &'a Sw
         call.arg(&**expected).arg(bytes).arg(millis(*life)).arg(millis(tag_life(*life)));
     }
     pipeline
-}
-
-fn is_unknown(answer: &Value) -> bool {
-    matches!(answer, Value::ServerError(error) if RedisError::from(error.clone()).kind() == ServerErrorKind::NoScript.into())
 }
 
 /// How long the stamp of each tag is to be kept: for its longest entry.

@@ -1,6 +1,6 @@
 //! What Redis does in one step.
 
-use redis::Script;
+use redis::{RedisError, Script, ServerErrorKind, Value};
 
 pub(super) const SWAP: &str = include_str!("swap.lua");
 
@@ -29,4 +29,9 @@ impl Scripts {
             invalidate: Script::new(include_str!("invalidate.lua")),
         }
     }
+}
+
+/// Whether the server was called by a hash that it does not know.
+pub(super) fn is_unknown(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if RedisError::from(error.clone()).kind() == ServerErrorKind::NoScript.into())
 }

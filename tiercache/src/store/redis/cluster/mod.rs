@@ -12,11 +12,10 @@ mod store;
 
 use std::time::Duration;
 
-use redis::{
-    Cmd, ConnectionInfo, FromRedisValue, Pipeline, RedisError, Script, ServerErrorKind, ToRedisArgs, Value, cmd, pipe,
-};
+use redis::{Cmd, ConnectionInfo, FromRedisValue, Pipeline, Script, ToRedisArgs, Value, cmd, pipe};
 
 use super::errors::translate;
+use super::scripts::is_unknown;
 use super::store::convert;
 use crate::error::Result;
 use nodes::Nodes;
@@ -110,8 +109,4 @@ impl ClusterStore {
 /// Waits for all, also when one has failed: what was begun is either acknowledged or its failure is known.
 async fn all<T>(operations: impl Iterator<Item = impl Future<Output = Result<T>>>) -> Result<Vec<T>> {
     futures_util::future::join_all(operations).await.into_iter().collect()
-}
-
-fn is_unknown(answer: &Value) -> bool {
-    matches!(answer, Value::ServerError(error) if RedisError::from(error.clone()).kind() == ServerErrorKind::NoScript.into())
 }
