@@ -7,11 +7,11 @@ use futures_util::future::join_all;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use tiercache::{Cache, CallExt, Source, cached};
-use tiercache_tests::{Calls, RedisServer, eventually, spawn};
+use tiercache_tests::{Calls, Proxy, RedisServer, eventually, spawn};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::{User, instance};
+use super::{User, at, instance};
 
 #[cached(prefix = "slow", skip(runs))]
 async fn slow(id: u64, runs: Calls) -> User {
@@ -121,6 +121,20 @@ async fn a_holder_that_died_holds_others_up_for_the_life_of_its_lease() {
     cache.clear_l1();
     let (_, outcome) = cache.scope(slow(1, runs.clone()).with_outcome()).await;
     assert_eq!(outcome.unwrap().source(), Source::L2);
+}
+
+#[tokio::test]
+async fn who_waits_for_one_that_died_takes_over_also_if_it_hears_late_that_the_lease_was_there() {
+    let (server, runs) = (RedisServer::start().await, Calls::new());
+    let proxy = Proxy::start(server.port()).await;
+    let cache = at(&proxy.url(), "shop").await;
+    proxy.latency(Duration::from_millis(200));
+    let marker = [&[0x74, 0xc7, 0][..], &7_u64.to_le_bytes()].concat();
+    let _: () = server.connection().await.pset_ex(key(&cache, 1).await, marker, 3_000).await.unwrap();
+    cache.scope(slow(1, runs.clone())).await;
+    cache.clear_l1();
+    let (_, outcome) = cache.scope(slow(1, runs.clone()).with_outcome()).await;
+    assert_eq!(outcome.unwrap().source(), Source::L2, "one that does not wait for the lease stores nothing");
 }
 
 #[tokio::test]

@@ -124,29 +124,35 @@ async fn stamp(request: &Request, guard: &Guard, known: &[Option<u64>]) -> Optio
 /// How long to wait for other instances' loads: as long as the lease may live of one that died; and once more that long for the one that
 /// took over from it, so that not everybody loads because one has died.
 pub(super) struct Patience {
-    until: Instant,
+    /// One lease's life after it was first seen, so that the lease of one that died then has lapsed.
+    until: Option<Instant>,
+    /// What is asked next is asked after that.
+    is_last: bool,
     holder: Option<u64>,
     has_changed: bool,
 }
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self { until: now() + LEASE_TTL, holder: None, has_changed: false }
+        Self { until: None, is_last: false, holder: None, has_changed: false }
     }
 
     /// Waits a little for `holder`, so that a fleet does not ask in step. Says whether to ask again.
     pub(super) async fn pause(&mut self, request: &Request, holder: Option<u64>) -> bool {
         self.meet(holder);
-        let Some(guard) = request.l2().filter(|_| now() < self.until) else { return false };
+        let Some(guard) = request.l2().filter(|_| !self.is_last) else { return false };
+        self.is_last = self.until.is_some_and(|until| now() >= until);
         guard.pause(Duration::from_millis(fastrand::u64(10..=50))).await;
         request.waited();
         true
     }
 
     fn meet(&mut self, holder: Option<u64>) {
-        if self.holder.is_some() && holder.is_some() && self.holder != holder && !self.has_changed {
-            self.until = now() + LEASE_TTL;
-            self.has_changed = true;
+        let is_another = self.holder.is_some() && holder.is_some() && self.holder != holder && !self.has_changed;
+        if is_another || self.until.is_none() {
+            self.until = Some(now() + LEASE_TTL);
+            self.is_last = false;
+            self.has_changed = is_another;
         }
         self.holder = holder.or(self.holder);
     }
