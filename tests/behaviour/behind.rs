@@ -193,6 +193,11 @@ async fn what_finds_the_queue_full_is_written_through() {
     assert_eq!(other.get_many::<u64>(&keys).await, [Some(2), Some(2), Some(2), Some(1)]);
 }
 
+/// Whether it has waited for a lease until that lapsed: 3 s, with a look each 10 to 50 ms.
+fn has_waited(cache: &Cache) -> bool {
+    cache.stats().total.l2_reads.count >= 60
+}
+
 #[tokio::test]
 async fn a_value_that_l2_does_not_take_is_given_up_and_its_key_is_free() {
     let (cache, chaos, _, other) = held().await;
@@ -203,10 +208,8 @@ async fn a_value_that_l2_does_not_take_is_given_up_and_its_key_is_free() {
     let stats = cache.stats();
     assert_eq!((stats.l2.writes_given_up, stats.l2.queued_writes, stats.total.store_failures), (1, 0, 1));
     assert_eq!(peek(&cache).await, Some(User::new(1)), "memory has it");
-    // Without waiting for a lease that nobody holds any more: its life is 3 s.
-    let begun = std::time::Instant::now();
     other.scope(get_user(1, &runs)).await;
-    assert!(begun.elapsed() < Duration::from_secs(2), "its lease was given back");
+    assert!(!has_waited(&other), "its lease was given back");
     assert_eq!(runs.get(), 2);
 }
 
@@ -246,11 +249,12 @@ async fn closing_gives_up_what_it_cannot_store_in_time() {
         cache.scope(get_user(id, &runs)).await;
     }
     cache.close().await.expect("what is given up is no error");
-    let stats = cache.stats().l2;
-    assert_eq!((stats.queued_writes, stats.writes_given_up), (0, 300));
-    let (other, begun) = (over(&memory).await, std::time::Instant::now());
+    // On a busy machine it goes on giving back leases after that.
+    eventually(async || cache.stats().l2.queued_writes == 0, SOON).await;
+    assert_eq!(cache.stats().l2.writes_given_up, 300);
+    let other = over(&memory).await;
     other.scope(get_user(299, &runs)).await;
-    assert!(begun.elapsed() < Duration::from_secs(2), "its lease was given back");
+    assert!(!has_waited(&other), "its lease was given back");
 }
 
 #[tokio::test]

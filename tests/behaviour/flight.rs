@@ -1,13 +1,13 @@
 //! One load per key, however many callers wait and whatever becomes of the first one.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tiercache::{Cache, CallExt, Source, cached};
 use tiercache_tests::{Calls, eventually, spawn};
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::in_memory;
 
@@ -21,13 +21,11 @@ async fn slow(id: u64, runs: Calls) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_callers_of_a_cold_key_run_the_body_once() {
     let (cache, runs) = (in_memory().await, Calls::new());
-    let started = Instant::now();
     let callers: Vec<_> = (0..10_000).map(|_| spawn(&cache, slow(1, runs.clone()))).collect();
     for answer in join_all(callers).await {
         assert_eq!(answer.unwrap(), 1);
     }
     assert_eq!(runs.get(), 1);
-    assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
     let total = cache.stats().total;
     assert_eq!((total.requests, total.loads_led), (10_000, 1));
     assert_eq!(total.joined + total.l1_hits, 9_999);
@@ -117,7 +115,7 @@ async fn a_failure_is_shared_by_those_who_waited_when_it_can_be_cloned() {
     assert_eq!(runs.get(), 2, "a failure is not kept");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failure_that_cannot_be_cloned_sends_those_who_waited_on_their_own_way_at_once() {
     #[derive(Debug)]
     struct Own;
@@ -133,7 +131,7 @@ async fn a_failure_that_cannot_be_cloned_sends_those_who_waited_on_their_own_way
     assert!(answers.iter().all(Result::is_err));
     assert_eq!(runs.get(), 40);
     // One load, then all others side by side: in a queue it would be 2 s.
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -164,12 +162,12 @@ async fn a_function_that_calls_itself_with_the_same_key_does_not_wait_for_itself
     assert_eq!(timeout(Duration::from_secs(5), cache.scope(itself(1, 3))).await.unwrap(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn loads_of_different_keys_do_not_wait_for_each_other() {
     let (cache, runs) = (in_memory().await, Calls::new());
     let started = Instant::now();
     let answers = join_all((0..500).map(|id| cache.scope(slow(id, runs.clone())))).await;
     assert_eq!(answers, (0..500).collect::<Vec<_>>());
     assert_eq!(runs.get(), 500);
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_millis(400), "{:?}", started.elapsed());
 }

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use super::instance;
 use super::races::carried_out;
 
-/// What the bus and a busy machine may take.
-const SOON: Duration = Duration::from_secs(1);
+/// What a busy machine may take.
+const SOON: Duration = Duration::from_secs(10);
 const MAX_STALENESS: Duration = Duration::from_secs(2);
 
 #[cached(prefix = "user", l1_ttl = 60, skip(runs))]
@@ -21,14 +21,17 @@ async fn find(id: u64, runs: &Calls) -> usize {
     runs.hit()
 }
 
-/// Calls until the answer is another one; how long that took.
-async fn until_changed(cache: &Cache, id: u64, runs: &Calls, old: usize, within: Duration) -> Duration {
+/// Calls until the answer is another one. No call that begins after the bound may give the old one, however busy the machine is.
+async fn until_changed(cache: &Cache, id: u64, runs: &Calls, old: usize) {
     let started = Instant::now();
-    while cache.scope(find(id, runs)).await == old {
-        assert!(started.elapsed() < within, "still the old value after {within:?}");
+    loop {
+        let begun = started.elapsed();
+        if cache.scope(find(id, runs)).await != old {
+            return;
+        }
+        assert!(begun < MAX_STALENESS, "still the old value after {begun:?}");
         sleep(Duration::from_micros(200)).await;
     }
-    started.elapsed()
 }
 
 /// Two instances that have heard each other.
@@ -56,7 +59,7 @@ async fn groups_invalidated_here_are_gone_there() {
         assert_eq!(two.scope(find(1, &runs)).await, old);
         let invalidated = if by_prefix { one.invalidate_prefix("user").await } else { one.clear().await };
         invalidated.unwrap();
-        until_changed(&two, 1, &runs, old, SOON).await;
+        until_changed(&two, 1, &runs, old).await;
     }
 }
 
@@ -71,8 +74,7 @@ async fn without_the_bus_it_is_gone_within_the_bound() {
         let _: i64 =
             redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("pubsub").query_async(&mut connection).await.unwrap();
         one.scope(async { find_entry(id).invalidate().await }).await.unwrap();
-        let took = until_changed(&two, id, &runs, old, MAX_STALENESS).await;
-        assert!(took < MAX_STALENESS, "{took:?}");
+        until_changed(&two, id, &runs, old).await;
     }
 }
 
@@ -83,7 +85,7 @@ async fn a_log_that_is_gone_makes_everything_in_memory_stale() {
     let old = two.scope(find(1, &runs)).await;
     assert_eq!(one.scope(find(1, &runs)).await, old);
     server.flush().await;
-    until_changed(&two, 1, &runs, old, MAX_STALENESS).await;
+    until_changed(&two, 1, &runs, old).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,7 +98,7 @@ async fn news_that_cannot_be_understood_make_everything_in_memory_stale() {
         let old = two.scope(find(1, &runs)).await;
         let _: () = connection.del(two.scope(async { find_entry(1).key() }).await.unwrap()).await.unwrap();
         let _: () = connection.publish("shop:@bus", forged).await.unwrap();
-        until_changed(&two, 1, &runs, old, SOON).await;
+        until_changed(&two, 1, &runs, old).await;
     }
     assert_eq!(two.stats().l2.unknown_news, forgeries.len() as u64);
 }
@@ -192,7 +194,7 @@ async fn inside_a_load_heartbeats_prove_nothing() {
     // By hand, so that nobody is told; and then each instance's heart beats, twice at least.
     let _: () = connection.clone().del(key).await.unwrap();
     let before = carried_out(&connection, "xrange").await;
-    eventually(|| async { carried_out(&connection, "xrange").await >= before + 5 }, SOON * 10).await;
+    eventually(|| async { carried_out(&connection, "xrange").await >= before + 5 }, SOON).await;
     gate.notify_one();
     assert_ne!(load.await.unwrap(), old);
     drop(one);
@@ -209,10 +211,10 @@ async fn an_invalidation_works_out_of_memory_and_is_heard() {
         let _: () = redis::cmd("CONFIG").arg("SET").arg(setting).arg(value).query_async(&mut connection).await.unwrap();
     }
     one.scope(async { find_entry(1).invalidate().await }).await.unwrap();
-    until_changed(&two, 1, &runs, old, SOON).await;
+    until_changed(&two, 1, &runs, old).await;
     let old = two.scope(find(1, &runs)).await;
     one.invalidate_prefix("user").await.unwrap();
-    until_changed(&two, 1, &runs, old, SOON).await;
+    until_changed(&two, 1, &runs, old).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -222,7 +224,7 @@ async fn a_value_set_here_is_served_there() {
     let old = one.scope(find(1, &runs)).await;
     assert_eq!(two.scope(find(1, &runs)).await, old);
     one.scope(async { find_entry(1).set(777).await }).await.unwrap();
-    until_changed(&two, 1, &runs, old, SOON).await;
+    until_changed(&two, 1, &runs, old).await;
     assert_eq!(two.scope(find(1, &runs)).await, 777);
     assert_eq!(one.scope(find(1, &runs)).await, 777);
 }
@@ -240,7 +242,7 @@ async fn a_prefix_whose_stamp_was_evicted_is_invalidated_all_the_same() {
             field => connection.hdel("shop:@groups", field).await.unwrap(),
         };
         one.invalidate_prefix("user").await.unwrap();
-        until_changed(&two, 1, &runs, old, SOON).await;
+        until_changed(&two, 1, &runs, old).await;
     }
 }
 
