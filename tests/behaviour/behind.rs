@@ -272,7 +272,7 @@ async fn what_replaces_a_value_that_l2_still_has_is_written_through() {
 
 #[tokio::test]
 async fn the_mode_is_the_functions_or_the_named_caches_or_the_caches() {
-    let (chaos, none) = (Chaos::over(Memory::new()), Policy::new());
+    let (chaos, none) = (Chaos::over(Memory::new()), Policy::new);
     chaos.only([Operation::FillMany]);
     chaos.hold();
     let named = Named::new().write_mode(WriteMode::Through);
@@ -281,10 +281,10 @@ async fn the_mode_is_the_functions_or_the_named_caches_or_the_caches() {
     let cache = builder.build().await.expect("a cache");
     let key = |id: u64| Key::new("direct", &id).expect("a key");
     for (id, policy, waits) in [
-        (0, none, 1),
-        (1, none.write_mode(WriteMode::Through), 1),
-        (2, none.cache("now"), 1),
-        (3, none.cache("now").write_mode(WriteMode::Behind), 2),
+        (0, none(), 1),
+        (1, none().write_mode(WriteMode::Through), 1),
+        (2, none().cache("now"), 1),
+        (3, none().cache("now").write_mode(WriteMode::Behind), 2),
     ] {
         cache.set(&key(id), &1_u64, &policy).await.expect("it is told");
         assert_eq!(queued(&cache), waits, "{id}");

@@ -24,6 +24,7 @@ mod running;
 mod stale;
 mod stale_with;
 mod statistics;
+mod tagged;
 mod tags;
 mod tiers;
 mod timeouts;

@@ -14,6 +14,7 @@ mod races;
 mod rollback;
 mod stale;
 mod stored_bytes;
+mod tagged;
 mod tags;
 mod tier;
 mod tls;

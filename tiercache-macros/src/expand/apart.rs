@@ -25,7 +25,7 @@ pub(super) fn over(running: &Running, span: Span) -> (TokenStream, TokenStream) 
     }
     let (door, policy, setters) = (door(Span::call_site()), policy_const(), setters(running));
     let over = quote_spanned!(span=> .over(&#policy));
-    (quote!(const #policy: #door::Policy = #door::Policy::new()#setters;), over)
+    (quote!(static #policy: #door::Policy = #door::Policy::new()#setters;), over)
 }
 
 pub(super) fn setters(running: &Running) -> TokenStream {

@@ -1,6 +1,6 @@
 async fn find(id: u64) -> Result<User, DbError> {
     use ::tiercache::__private as __tc;
-    const __TC_POLICY: __tc::Policy = __tc::Policy::new().timeout(__tc::secs(2));
+    static __TC_POLICY: __tc::Policy = __tc::Policy::new().timeout(__tc::secs(2));
     let __shape = __tc::Returns::<Result<User, DbError>>::NEW.shape();
     let __call = match __tc::at(&user_entry(id), __shape).over(&__TC_POLICY).look() {
         __tc::Look::Hit(hit) => return hit,

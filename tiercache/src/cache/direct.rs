@@ -19,7 +19,7 @@ use super::policy::Policy;
 use super::read::{load, peek};
 use super::refresh::{Owned, load_owned};
 use super::region::{Region, Spec};
-use super::request::Request;
+use super::request::{Mode, Request};
 use super::set::set;
 use super::stale::Glance;
 use super::timeout::within;
@@ -27,7 +27,8 @@ use super::timeout::within;
 impl Cache {
     /// The value of `key`, if a tier has it. Never loads, and is not counted as a request.
     ///
-    /// It looks as an empty [`Policy`] says: in the memory of the default cache, and for a value of version 0.
+    /// It looks as an empty [`Policy`] says: in the memory of the default cache, and for a value of version 0. What tags the value carries it
+    /// need not know: they are in it.
     ///
     /// # Cancel safety
     ///
@@ -254,6 +255,11 @@ impl Cache {
     pub(super) fn request(&self, key: &Key, policy: &Policy) -> Request {
         let region = self.region_of(key.prefix(), policy);
         let terms = policy.terms(&region.named);
-        Request { terms, ..Request::new(self, &region, *key.digest()) }
+        let request = Request { terms, tags: policy.tags.clone(), ..Request::new(self, &region, *key.digest()) };
+        if let Err(reason) = request.can_be_tagged() {
+            self.notice(format!("`{}`: not cached: {reason}", request.region.label()));
+            return Request { mode: Mode::Uncached, ..request };
+        }
+        request
     }
 }

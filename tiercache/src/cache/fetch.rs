@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::codec::envelope::{self, Header, hash_key};
 use crate::codec::{Codec, Reject};
+use crate::coherence::tags::Tags;
 use crate::error::{ErrorKind, Result};
 use crate::stats::Timed;
 use crate::store::Reading;
@@ -45,13 +46,34 @@ pub(super) struct Decoded<T> {
     /// The lives that it was given.
     pub(super) whole: Life,
     pub(super) load_time: Duration,
+    pub(super) tags: Tags,
 }
 
-/// Reads L2.
+/// Reads L2. A value is judged by the tags that are in it: where the request does not know all of them, it is read once more with their
+/// stamps.
 pub(super) async fn fetch(request: &Request) -> Fetched {
-    let Some(guard) = request.l2() else { return Fetched::Unasked };
+    match read(request).await {
+        Ok(fetched) => fetched,
+        Err(tags) => read_again(read(&request.knowing(tags)).await),
+    }
+}
+
+/// What a second reading means to a request that did not know the value's tags.
+pub(super) fn read_again(second: Result<Fetched, Tags>) -> Fetched {
+    // Its tags may change as fast as it is read.
+    let mut fetched = second.unwrap_or(Fetched::Unreachable);
+    if let Fetched::Missing { stamps, .. } | Fetched::Found { stamps, .. } = &mut fetched {
+        // They are of other groups than its own.
+        stamps.clear();
+    }
+    fetched
+}
+
+/// Reads L2, as [`judge`] answers.
+async fn read(request: &Request) -> Result<Fetched, Tags> {
+    let Some(guard) = request.l2() else { return Ok(Fetched::Unasked) };
     if request.is_cut_off(guard) {
-        return Fetched::Unreachable;
+        return Ok(Fetched::Unreachable);
     }
     let key = request.l2_key();
     let started = Instant::now();
@@ -60,26 +82,40 @@ pub(super) async fn fetch(request: &Request) -> Fetched {
     judge(request, &key, reading)
 }
 
-/// What a reading means.
-pub(super) fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Fetched {
+/// What a reading means; or else the tags in the value, if they are more than those of the request, whose stamps were read.
+pub(super) fn judge(request: &Request, key: &str, reading: Result<Reading>) -> Result<Fetched, Tags> {
     let Reading { found, stamps } = match reading {
         Ok(reading) => reading,
         Err(error) if error.kind() == ErrorKind::WrongType => {
             request.cache.count_reject(Reject::Foreign);
-            return Fetched::Missing { stamps: Vec::new(), rejected: Some(Rejected::WrongType) };
+            return Ok(Fetched::Missing { stamps: Vec::new(), rejected: Some(Rejected::WrongType) });
         }
-        Err(_) => return Fetched::Unreachable,
+        Err(_) => return Ok(Fetched::Unreachable),
     };
-    let Some(found) = found else { return Fetched::Missing { stamps, rejected: None } };
+    let Some(found) = found else { return Ok(Fetched::Missing { stamps, rejected: None }) };
     if let Some(holder) = envelope::holder(&found.bytes) {
-        return Fetched::Leased(holder);
+        return Ok(Fetched::Leased(holder));
     }
     match accept(request, key, &found.bytes, &stamps) {
         Ok((header, payload_at)) => {
             let life = left(&header, found.remaining);
-            Fetched::Found { header, bytes: found.bytes, payload_at, life, stamps }
+            Ok(Fetched::Found { header, bytes: found.bytes, payload_at, life, stamps })
         }
-        Err(reject) => rejected(request, reject, &found.bytes, stamps),
+        Err(Unfit::Unknown(tags)) => Err(tags),
+        Err(Unfit::Reject(reject)) => Ok(rejected(request, reject, &found.bytes, stamps)),
+    }
+}
+
+/// Why bytes cannot be used.
+enum Unfit {
+    Reject(Reject),
+    /// They carry these tags, more than the request knows.
+    Unknown(Tags),
+}
+
+impl From<Reject> for Unfit {
+    fn from(reject: Reject) -> Self {
+        Self::Reject(reject)
     }
 }
 
@@ -101,19 +137,25 @@ fn rejected(request: &Request, reject: Reject, bytes: &[u8], stamps: Vec<Option<
 }
 
 /// The header of bytes that are this very key's, and where their payload begins.
-fn accept(request: &Request, key: &str, bytes: &[u8], stamps: &[Option<u64>]) -> Result<(Header, usize), Reject> {
+fn accept(request: &Request, key: &str, bytes: &[u8], stamps: &[Option<u64>]) -> Result<(Header, usize), Unfit> {
     if bytes.len() > request.cache.max_value_bytes() {
-        return Err(Reject::TooLarge);
+        return Err(Reject::TooLarge.into());
     }
     let (header, payload) = envelope::open(bytes)?;
     if header.key_hash != hash_key(key) {
-        return Err(Reject::OtherKey);
+        return Err(Reject::OtherKey.into());
     }
     if header.version != request.terms.version {
-        return Err(Reject::OtherVersion);
+        return Err(Reject::OtherVersion.into());
     }
-    if !request.region.groups.hold(request.tags.hashes(), &header.stamps, stamps) {
-        return Err(Reject::Stamp);
+    let (groups, tags) = (&request.region.groups, request.tags.hashes());
+    if !groups.hold(tags, &header.stamps, stamps) {
+        let is_tagged_otherwise = !groups.tags_in(&header.stamps).eq(tags.iter().copied());
+        return Err(if is_tagged_otherwise && groups.common(tags, &header.stamps).is_some() {
+            Unfit::Unknown(Tags::of_entry(groups.tags_in(&header.stamps)))
+        } else {
+            Reject::Stamp.into()
+        });
     }
     let payload_at = bytes.len() - payload.len();
     Ok((header, payload_at))
@@ -137,7 +179,9 @@ impl Fetched {
         match decode(&header, &bytes[payload_at..]) {
             Ok(value) => {
                 let load_time = Duration::from_micros(header.load_us);
-                let value = Decoded { value, encoded: bytes.len() - payload_at, whole: whole(&header), load_time };
+                let (whole, encoded) = (whole(&header), bytes.len() - payload_at);
+                let tags = Tags::of_entry(request.region.groups.tags_in(&header.stamps));
+                let value = Decoded { value, encoded, whole, load_time, tags };
                 Ok((value, life, Self::Found { header, bytes, payload_at, life, stamps }))
             }
             Err(reject) => Err(rejected(request, reject, &bytes, stamps)),

@@ -36,7 +36,11 @@ impl Fetched {
         let (stamps, rejected) = match self {
             Self::Missing { stamps, rejected } => (stamps, rejected),
             Self::Leased(holder) => return Asked::Again(Some(holder)),
-            Self::Found { header, bytes, .. } => return replace(request, &bytes, header.stamps).await,
+            Self::Found { header, bytes, .. } => {
+                let groups = &request.region.groups;
+                let Some(stamps) = groups.common(request.tags.hashes(), &header.stamps) else { return Asked::Refused };
+                return replace(request, &bytes, stamps).await;
+            }
             Self::Unreachable | Self::Unasked => return Asked::Refused,
         };
         let Some(guard) = request.l2() else { return Asked::Refused };

@@ -93,6 +93,7 @@ impl Cache {
             newest.insert(*key.digest(), (at, self.request(key, policy), value));
         }
         let mut newest: Vec<_> = newest.into_values().collect();
+        newest.iter().try_for_each(|(_, request, _)| request.can_be_tagged())?;
         newest.sort_unstable_by_key(|(at, ..)| *at);
         // Loads under way read older values: from here on they are not to keep them in L2, at the end not in L1.
         for (_, request, _) in &newest {

@@ -263,13 +263,14 @@ impl Cache {
             region.label(),
             codec.name(),
         );
-        tracing::warn!("{text}");
         self.notice(text);
     }
 
+    /// Says something once, in the log and in `health()`.
     fn notice(&self, text: String) {
         let mut notices = self.inner.notices.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if notices.len() < MOST_NOTICES && !notices.contains(&text) {
+            tracing::warn!("{text}");
             notices.push(text);
         }
     }

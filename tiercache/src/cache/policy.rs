@@ -1,8 +1,10 @@
 //! How long values live, and what else an attribute or a caller says about them.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use crate::codec::Codec;
+use crate::coherence::tags::Tags;
 
 use super::behind::WriteMode;
 use super::life::{Ahead, Life, shortened};
@@ -15,7 +17,7 @@ use super::named::NamedCache;
 /// use tiercache::Policy;
 /// const USERS: Policy = Policy::new().ttl(Duration::from_secs(300)).l1_ttl(Duration::from_secs(30)).version(2);
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct Policy {
     ttl: Option<Duration>,
@@ -32,6 +34,7 @@ pub struct Policy {
     jitter: Option<f64>,
     pub(super) write_mode: Option<WriteMode>,
     detach: bool,
+    pub(super) tags: Tags,
 }
 
 impl Policy {
@@ -52,6 +55,7 @@ impl Policy {
             jitter: None,
             write_mode: None,
             detach: false,
+            tags: Tags::NONE,
         }
     }
 
@@ -143,6 +147,32 @@ impl Policy {
     /// The load goes on when its caller goes away. Ignored as [`Policy::stale_while_revalidate`].
     pub const fn detach(mut self) -> Self {
         self.detach = true;
+        self
+    }
+
+    /// Adds tags to what is stored under this policy: [`Cache::invalidate_tags`](crate::Cache::invalidate_tags) of any of them makes it
+    /// invalid, in both tiers and on every instance. A tag is what it displays.
+    ///
+    /// Tags are the stored value's. Whoever reads it by its key need not know them: it is judged by those that are in it, in L2 with a second
+    /// round trip. A value in L2 that lacks one of the policy's own is a miss.
+    ///
+    /// At most 64 to a value: under more, `set` gives `ErrorKind::TooLarge`, and loads run uncached, which `health()` says.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> tiercache::Result<()> {
+    /// # use std::time::Duration;
+    /// # use tiercache::{Cache, Key, Policy};
+    /// # let cache = Cache::builder().build().await?;
+    /// const POSTS: Policy = Policy::new().ttl(Duration::from_secs(300));
+    /// let (author, key) = (42, Key::new("post", &7)?);
+    /// let tagged = POSTS.tags(["posts", &format!("user:{author}")]);
+    /// cache.set(&key, &"Hello".to_owned(), &tagged).await?;
+    /// cache.invalidate_tags(["user:42"]).await?;
+    /// assert_eq!(cache.get::<String>(&key).await, None);
+    /// # Ok(()) }
+    /// ```
+    pub fn tags(mut self, tags: impl IntoIterator<Item = impl Display>) -> Self {
+        tags.into_iter().for_each(|tag| self.tags.add(&tag));
         self
     }
 

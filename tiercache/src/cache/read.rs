@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
+use crate::coherence::tags::Tags;
 use crate::flight::{Lead, Role, Turn};
 use crate::key::Digest;
 use crate::l1::{AnyEntry, Marks};
@@ -43,16 +44,17 @@ pub(super) struct Hand {
     pub(super) stale: Option<Arc<AnyEntry>>,
 }
 
-/// When a caller came to wait for a load, and the last heartbeat before it did.
+/// When a caller came to wait for a load, the last heartbeat before it did, and how many invalidations of tags there had been.
 #[derive(Clone, Copy)]
 pub(super) struct Came {
     latest: Proof,
     at: Proof,
+    tags: u64,
 }
 
 impl Came {
     pub(super) fn now(cache: &Cache) -> Self {
-        Self { latest: cache.judge().latest(), at: Proof::now() }
+        Self { latest: cache.judge().latest(), at: Proof::now(), tags: cache.tags().now() }
     }
 }
 
@@ -64,10 +66,13 @@ impl Cache {
     }
 
     /// Whether a load's result may be had by who waited for it: it rests on what was true at its begin, and is judged like memory at
-    /// the moment when the waiter `came`.
-    pub(super) fn may_share(&self, shared: &Shared, came: Came) -> bool {
+    /// the moment when the waiter `came`. One who `knew` its tags has joined no load from before their invalidation.
+    pub(super) fn may_share(&self, shared: &Shared, came: Came, knew: &Tags) -> bool {
         match shared {
-            Shared::Value(entry) | Shared::Stale(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),
+            Shared::Value(entry) | Shared::Stale(entry) => {
+                self.judge().vouches(entry.proved(), came.latest, came.at)
+                    && (entry.has_tags(knew.slots()) || !entry.fell_before(came.tags, self.tags()))
+            }
             Shared::Error(_) => true,
         }
     }
@@ -149,7 +154,7 @@ pub(super) async fn part<S: Shape>(request: &Request) -> Result<Part, Answer<S::
         Role::Wait(wait) => match wait.await {
             Turn::Lead(lead) => Part::Lead(lead),
             Turn::Alone => Part::Alone,
-            Turn::Shared(shared) if !request.cache.may_share(&shared, came) => Part::Late,
+            Turn::Shared(shared) if !request.cache.may_share(&shared, came, &request.tags) => Part::Late,
             Turn::Shared(shared) => return joined::<S>(&shared).map_or(Ok(Part::Alone), Err),
         },
     };

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::coherence::fence::Place;
-use crate::coherence::tags::{self, Tags};
+use crate::coherence::tags::{self, MOST, Tags};
+use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{Age, Role};
 use crate::guard::Guard;
 use crate::key::{Digest, l2_key};
@@ -95,7 +96,25 @@ impl Request {
 
     /// What an entry takes over from the begin of its load.
     pub(super) fn origin(&self, begun: &Begun) -> Origin {
-        Origin { marks: begun.marks, proved: begun.proved, tags: Tagged::new(begun.tags, self.tags.slots()) }
+        begun.origin(&self.tags)
+    }
+
+    /// Whether an entry has room for its tags.
+    ///
+    /// # Errors
+    ///
+    /// `ErrorKind::TooLarge` if not.
+    pub(super) fn can_be_tagged(&self) -> Result<()> {
+        if self.tags.hashes().len() <= MOST {
+            return Ok(());
+        }
+        let text = format!("an entry carries at most {MOST} tags: give what goes together one tag, or a prefix");
+        Err(Error::new(ErrorKind::TooLarge, text))
+    }
+
+    /// The same request by one who knows that the value carries these tags.
+    pub(super) fn knowing(&self, tags: Tags) -> Self {
+        Self { tags, ..self.clone() }
     }
 
     /// L2, if the value may be in it: not where values do not come back from their codec.
@@ -159,6 +178,13 @@ pub(crate) struct Begun {
     /// How many invalidations of tags there had been.
     pub(crate) tags: u64,
     pub(crate) proved: Proof,
+}
+
+impl Begun {
+    /// What an entry with these tags takes over.
+    pub(super) fn origin(&self, tags: &Tags) -> Origin {
+        Origin { marks: self.marks, proved: self.proved, tags: Tagged::new(self.tags, tags.slots()) }
+    }
 }
 
 /// Counts how a request ends; one that is dropped before was abandoned.

@@ -20,6 +20,7 @@ use super::write::{Sealed, entry, given, seal, timed};
 
 /// Stores a value that no load gave: L2 first, then L1.
 pub(crate) async fn set<T: Cacheable>(request: &Request, value: &T) -> Result<()> {
+    request.can_be_tagged()?;
     let Request { cache, region, digest, .. } = request;
     // Loads under way read an older value: from here on they are not to keep it in L2, at the end not in L1.
     cache.fence().bump(digest, || {});

@@ -115,7 +115,8 @@ async fn fill_l2<T: Cacheable>(
 /// Keeps in L1 what was found in L2, for no longer than it lives there: its life there counts from before it was asked for.
 pub(super) fn promote<T: Cacheable>(request: &Request, begun: Begun, found: Decoded<T>, life: Life) -> Arc<AnyEntry> {
     let deadlines = until(request, begun.at, (life, found.whole), found.load_time);
-    let entry = entry(request, begun, found.value, deadlines, found.encoded);
+    let Decoded { value, encoded, tags, .. } = found;
+    let entry = AnyEntry::new(value, deadlines, begun.origin(&tags), encoded, &request.region.counters);
     admit(request, begun, &entry);
     entry
 }
@@ -164,7 +165,7 @@ pub(super) async fn timed<T>(request: &Request, write: impl Future<Output = Resu
 
 /// Puts an entry into L1 unless the fence has moved or a tag was invalidated since its load began.
 fn admit(request: &Request, begun: Begun, entry: &Arc<AnyEntry>) {
-    if !request.holds(&begun) {
+    if !entry.holds_by_tags(request.cache.tags()) {
         // It would be stale, and is not to take the place of a fresh one.
         return;
     }

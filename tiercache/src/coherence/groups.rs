@@ -36,6 +36,17 @@ impl Groups {
         self.hashes.iter().chain(tags).copied().zip(stamps.iter().copied()).collect()
     }
 
+    /// The tags that an entry with these pairs carries, by their hashes: those behind its other groups.
+    pub(crate) fn tags_in<'a>(&self, pairs: &'a [(u64, u64)]) -> impl Iterator<Item = u64> + 'a {
+        pairs.iter().skip(self.hashes.len()).map(|(hash, _)| *hash)
+    }
+
+    /// Those of an entry's pairs that it has in common with one that carries these tags, as such a one stores them. `None` if it lacks
+    /// any of them.
+    pub(crate) fn common(&self, tags: &[u64], pairs: &[(u64, u64)]) -> Option<Vec<(u64, u64)>> {
+        self.hashes.iter().chain(tags).map(|hash| pairs.iter().find(|(group, _)| group == hash).copied()).collect()
+    }
+
     /// Whether an entry's pairs are these groups and tags with the stamps that hold now. An absent stamp holds for nothing.
     pub(crate) fn hold(&self, tags: &[u64], pairs: &[(u64, u64)], now: &[Option<u64>]) -> bool {
         pairs.len() == self.hashes.len() + tags.len()

@@ -12,17 +12,27 @@ use crate::l1::Slot;
 
 use super::groups::first_bytes;
 
-/// The tags of one entry, by their hashes.
+/// An envelope has room for 255 groups; so many are too many long before.
+pub(crate) const MOST: usize = 64;
+
+/// The tags of one entry, by their hashes, in the order of these: so it does not matter in which one they were given.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tags(Vec<u64>);
 
 impl Tags {
+    pub(crate) const NONE: Self = Self(Vec::new());
+
     /// Adds a tag. One that is there already counts once.
     pub(crate) fn add(&mut self, tag: &(impl Display + ?Sized)) {
         let hash = tag_hash(tag);
-        if !self.0.contains(&hash) {
-            self.0.push(hash);
+        if let Err(at) = self.0.binary_search(&hash) {
+            self.0.insert(at, hash);
         }
+    }
+
+    /// The tags of an entry that was found, as they are in it.
+    pub(crate) fn of_entry(hashes: impl Iterator<Item = u64>) -> Self {
+        Self(hashes.collect())
     }
 
     pub(crate) fn hashes(&self) -> &[u64] {
@@ -72,7 +82,9 @@ mod tests {
         tags.add("a");
         tags.add("b");
         tags.add(&'a');
-        assert_eq!(tags.hashes(), [tag_hash("a"), tag_hash("b")]);
+        let mut hashes = [tag_hash("a"), tag_hash("b")];
+        hashes.sort_unstable();
+        assert_eq!(tags.hashes(), hashes);
     }
 
     #[test]

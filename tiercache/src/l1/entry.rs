@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::stats::{Counters, Event};
 use crate::time::{Moment, Movable, Proof};
 
-use super::tags::{TagTable, Tagged};
+use super::tags::{Slot, TagTable, Tagged};
 
 /// What an entry costs beside its value and key: the entry's own fields, two reference counts, the engine's node.
 const OVERHEAD: usize = 192;
@@ -157,7 +157,23 @@ impl AnyEntry {
 
     #[inline]
     fn holds(&self, marks: Marks, tags: &TagTable) -> bool {
-        self.marks == marks && self.tags.as_ref().is_none_or(|own| own.holds(tags))
+        self.marks == marks && self.holds_by_tags(tags)
+    }
+
+    /// Whether none of its tags was invalidated since its load began.
+    #[inline]
+    pub(crate) fn holds_by_tags(&self, tags: &TagTable) -> bool {
+        self.tags.as_ref().is_none_or(|own| own.holds(tags))
+    }
+
+    /// Whether these are its tags, all of them.
+    pub(crate) fn has_tags(&self, tags: impl Iterator<Item = Slot>) -> bool {
+        tags.eq(self.tags.iter().flat_map(|own| own.slots()))
+    }
+
+    /// Whether one of its tags may have been invalidated after its load began, and before there had been `until` invalidations.
+    pub(crate) fn fell_before(&self, until: u64, tags: &TagTable) -> bool {
+        self.tags.as_ref().is_some_and(|own| own.fell_before(until, tags))
     }
 
     #[inline]

@@ -70,6 +70,15 @@ impl Tagged {
         table.latest(self.tags.iter().copied()) <= self.since
     }
 
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.tags.iter().copied()
+    }
+
+    /// Whether one may have been invalidated since, and before there had been `until` invalidations: of each only the last is known.
+    pub(super) fn fell_before(&self, until: u64, table: &TagTable) -> bool {
+        self.since < until && !self.holds(table)
+    }
+
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>() + size_of_val(&*self.tags)
     }

@@ -69,7 +69,7 @@ pub(super) async fn wait<T: Cacheable>(request: &Request, joined: Joined) -> Ste
     match wait.await {
         Turn::Lead(lead) => Step::Read(at, Some(lead)),
         Turn::Alone => alone(at, request),
-        Turn::Shared(shared) if !request.cache.may_share(&shared, came) => Step::Read(at, None),
+        Turn::Shared(shared) if !request.cache.may_share(&shared, came, &request.tags) => Step::Read(at, None),
         // Another's error is not ours to return: it is of another function.
         Turn::Shared(shared) => match value_in(&shared) {
             Some(value) => Step::Answer(at, value, source_of(&shared)),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::Request;
-use crate::cache::fetch::{Fetched, judge};
+use crate::cache::fetch::{Fetched, judge, read_again};
+use crate::coherence::tags::Tags;
 use crate::stats::Timed;
 use crate::store::Wanted;
 
@@ -22,8 +23,21 @@ pub(super) async fn fetch_many(requests: &[&Request]) -> Vec<Fetched> {
     fetched
 }
 
+/// Those whose values carry tags that their requests do not know are read once more, together.
 async fn fetch_chunk(requests: &[&Request]) -> Vec<Fetched> {
-    let mut fetched: Vec<Fetched> = requests.iter().map(|request| unread(request)).collect();
+    let first = read_chunk(requests).await;
+    let unknown = requests.iter().zip(&first).filter_map(|(request, first)| Some((request, first.as_ref().err()?)));
+    let knowing: Vec<Request> = unknown.map(|(request, tags)| request.knowing(tags.clone())).collect();
+    let mut second = read_chunk(&knowing.iter().collect::<Vec<_>>()).await.into_iter();
+    let last = first.into_iter().map(|first| match first {
+        Ok(fetched) => fetched,
+        Err(_) => second.next().map_or(Fetched::Unreachable, read_again),
+    });
+    last.collect()
+}
+
+async fn read_chunk(requests: &[&Request]) -> Vec<Result<Fetched, Tags>> {
+    let mut fetched: Vec<_> = requests.iter().map(|request| Ok(unread(request))).collect();
     let (mut asked, mut wanted, mut l2) = (Vec::new(), Vec::new(), None);
     for (at, request) in requests.iter().enumerate() {
         if let Some(guard) = request.l2().filter(|guard| !request.is_cut_off(guard)) {
@@ -42,7 +56,7 @@ async fn fetch_chunk(requests: &[&Request]) -> Vec<Fetched> {
         let request = requests[at];
         request.region.counters.time(Timed::L2Read, took);
         let reading = readings.as_mut().and_then(Iterator::next);
-        fetched[at] = reading.map_or(Fetched::Unreachable, |reading| judge(request, key, reading));
+        fetched[at] = reading.map_or(Ok(Fetched::Unreachable), |reading| judge(request, key, reading));
     }
     fetched
 }
