@@ -73,6 +73,7 @@ async fn mistakes_of_a_builder_name_the_setting_and_the_cure() {
         (Cache::builder().l2_breaker_max(Duration::ZERO), "l2_breaker_max"),
         (Cache::builder().max_loads(0), "max_loads"),
         (Cache::builder().keep_hot_keys(0), "keep_hot_keys"),
+        (Cache::builder().reclaim(0), "reclaim"),
         (Cache::builder().keep_hot_keys(10_001), "keep_hot_keys"),
     ] {
         let error = builder.build().await.unwrap_err();

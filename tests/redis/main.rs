@@ -11,6 +11,7 @@ mod other_process;
 mod propagation;
 mod queued;
 mod races;
+mod reclaim;
 mod rollback;
 mod stale;
 mod stored_bytes;

@@ -25,7 +25,7 @@ use super::freshness::{Freshness, Judge};
 use super::limits::Limits;
 use super::named::{DEFAULT, Fallback, Named, NamedCache};
 use super::region::Regions;
-use super::{Cache, Inner, hot, recover};
+use super::{Cache, Inner, hot, reclaim, recover};
 
 const DEFAULT_NAMESPACE: &str = "tiercache";
 const DEFAULT_TTL: Duration = Duration::from_secs(300);
@@ -100,6 +100,7 @@ pub struct CacheBuilder {
     pub(super) limits: Limits,
     pub(super) keep_hot_keys: Option<usize>,
     pub(super) writes: Writes,
+    pub(super) reclaim: Option<u32>,
     pub(super) named: Vec<(String, Named)>,
 }
 
@@ -198,7 +199,7 @@ impl CacheBuilder {
     pub async fn build(self) -> Result<Cache> {
         let namespace = self.namespace.clone().unwrap_or_else(|| DEFAULT_NAMESPACE.into());
         check_namespace(&namespace)?;
-        let regions = self.regions(&namespace)?;
+        let (regions, pause_of_reclaim) = (self.regions(&namespace)?, self.pause_of_reclaim()?);
         let deadline = positive("l2_deadline", self.l2_deadline.unwrap_or(DEFAULT_L2_DEADLINE))?;
         let wait_limit = positive("wait_limit", self.wait_limit.unwrap_or(DEFAULT_WAIT_LIMIT))?;
         let max_staleness = positive("max_staleness", self.max_staleness.unwrap_or(DEFAULT_MAX_STALENESS))?;
@@ -232,6 +233,7 @@ impl CacheBuilder {
             loads,
             max_value_bytes,
             unknown_news: AtomicU64::default(),
+            reclaimed: AtomicU64::default(),
             rejects: Reject::ALL.iter().map(|_| AtomicU64::default()).collect(),
             notices: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -239,6 +241,7 @@ impl CacheBuilder {
         let inner = Arc::new(inner);
         recover::start(&inner);
         hot::start(&inner);
+        reclaim::start(&inner, pause_of_reclaim);
         watch(&inner).await;
         Ok(Cache { inner })
     }

@@ -124,7 +124,8 @@ impl Cache {
         let counts = self.inner.l2.as_ref().map(Guard::counts).unwrap_or_default();
         let pending_invalidations = u64::try_from(self.inner.pending.len()).unwrap_or(u64::MAX);
         let unknown_news = self.inner.unknown_news.load(Ordering::Relaxed);
-        self.inner.behind.counted(L2Counts { unknown_news, pending_invalidations, ..counts })
+        let reclaimed = self.inner.reclaimed.load(Ordering::Relaxed);
+        self.inner.behind.counted(L2Counts { unknown_news, pending_invalidations, reclaimed, ..counts })
     }
 
     async fn l2_health(&self) -> L2Health {

@@ -96,7 +96,7 @@ impl fmt::Debug for Keys {
 }
 
 /// The prefix of an entry's key, `{namespace}:{prefix}:{64 hex}`; other keys of the namespace have none.
-fn prefix_of<'a>(key: &'a str, start: &str) -> Option<&'a str> {
+pub(super) fn prefix_of<'a>(key: &'a str, start: &str) -> Option<&'a str> {
     let (prefix, hex) = key.strip_prefix(start)?.rsplit_once(':')?;
     (hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(prefix)
 }

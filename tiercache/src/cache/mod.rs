@@ -20,6 +20,7 @@ mod many;
 mod named;
 mod policy;
 mod read;
+mod reclaim;
 mod recover;
 mod refresh;
 mod region;
@@ -131,6 +132,7 @@ struct Inner {
     loads: Option<Places>,
     max_value_bytes: usize,
     unknown_news: AtomicU64,
+    reclaimed: AtomicU64,
     rejects: Vec<AtomicU64>,
     notices: Mutex<Vec<String>>,
     closed: AtomicBool,

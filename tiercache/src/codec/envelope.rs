@@ -40,6 +40,8 @@ const TOKEN: usize = 128;
 const FIXED: usize = 82;
 /// Length and checksum.
 const TAIL: usize = 8;
+/// The longest header of an entry of ours: in a namespace, a prefix and the most tags that it may carry.
+pub(crate) const HEAD: usize = FIXED + 16 * 66;
 
 /// What an envelope says of its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +152,13 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(Header, &[u8]), Reject> {
         return Err(Reject::Format);
     }
     Ok((header, payload))
+}
+
+/// What the beginning of an envelope says, unchecked: nobody knows whether all of it is as it was sealed.
+pub(crate) fn begin(bytes: &[u8]) -> Option<Header> {
+    let mut reader = Reader(bytes);
+    let is_envelope = reader.take() == Some(MAGIC) && reader.take() == Some([FORMAT]);
+    read_header(&mut reader).filter(|_| is_envelope).map(|(_, header)| header)
 }
 
 /// The flags, and everything from the codec to the stamps.

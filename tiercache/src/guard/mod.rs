@@ -15,6 +15,7 @@ mod pause;
 mod probe;
 #[cfg(all(test, feature = "test-util"))]
 mod process;
+mod reclaim;
 mod repeat;
 mod rights;
 mod run;

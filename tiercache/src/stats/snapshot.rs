@@ -55,6 +55,9 @@ pub struct L2Counts {
     pub writes_given_up: u64,
     /// Values that found the queue full, and were written through instead.
     pub writes_not_queued: u64,
+    /// Entries that were invalidated as members of a group, and that this instance has removed: see
+    /// [`CacheBuilder::reclaim`](crate::CacheBuilder::reclaim).
+    pub reclaimed: u64,
 }
 
 /// The numbers of one cache, prefix or function.

@@ -29,6 +29,7 @@ pub(crate) async fn conformance(store: &dyn Store) {
     a_commit_replaces_what_is_expected_and_removes_anything_else(store, &at).await;
     what_is_committed_is_told_where_there_is_somebody(store, &at).await;
     many_are_read_as_each_by_itself(store, &at).await;
+    heads_are_what_begins_each_value(store, &at).await;
     many_are_written_as_each_by_itself(store, &at).await;
     many_are_swapped_as_each_by_itself(store, &at).await;
     a_lease_that_was_committed_is_as_one_that_was_claimed(store, &at).await;
@@ -410,6 +411,17 @@ async fn many_are_read_as_each_by_itself(store: &dyn Store, at: &str) {
     assert!(store.read_many(&[]).await.expect("read nothing").is_empty());
     store.remove(&[here, other]).await.expect("remove");
     store.unstamp(&all).await.expect("unstamp");
+}
+
+async fn heads_are_what_begins_each_value(store: &dyn Store, at: &str) {
+    let keys = ["long", "short", "none"].map(|name| format!("{at}:head:{name}"));
+    for (key, bytes) in [(&keys[0], b"abcdef".to_vec()), (&keys[1], b"gh".to_vec())] {
+        store.write(key, bytes, LONG).await.expect("write");
+    }
+    let heads = store.heads(&keys, 3).await.expect("heads");
+    assert_eq!(heads, [Some(b"abc".to_vec()), Some(b"gh".to_vec()), None]);
+    assert_eq!(store.heads(&[], 3).await.expect("none"), [] as [Option<Vec<u8>>; 0]);
+    store.remove(&keys).await.expect("remove");
 }
 
 async fn many_are_written_as_each_by_itself(store: &dyn Store, at: &str) {

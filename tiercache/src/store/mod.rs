@@ -221,6 +221,17 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// One page of the keys that begin with `start`, from `cursor` (0 is the beginning). A key may come twice.
     fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page>;
 
+    /// What is under each of `keys`, in their order: up to so many `bytes` from its beginning on. In one round trip, where there are any. What
+    /// is not there, or cannot be read, is `None`.
+    fn heads<'a>(&'a self, keys: &'a [String], bytes: usize) -> Op<'a, Vec<Option<Vec<u8>>>> {
+        let none = Stamps::default();
+        Box::pin(async move {
+            let reads = keys.iter().map(|key| self.read(key, &none)).collect::<Vec<_>>();
+            let found = join_all(reads).await.into_iter().map(|reading| reading.ok()?.found);
+            Ok(found.map(|found| found.map(|Found { bytes: all, .. }| all[..bytes.min(all.len())].to_vec())).collect())
+        })
+    }
+
     /// Answers if the store can be used now.
     fn ping(&self) -> Op<'_, ()>;
 

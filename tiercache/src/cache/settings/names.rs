@@ -26,7 +26,7 @@ const WRITE_MODES: &str = "through or behind";
 const PEM: &str = "the path of a PEM file";
 
 /// The settings of the cache.
-const CACHE: [Name; 30] = [
+const CACHE: [Name; 31] = [
     ("namespace", "one segment of a key: letters, digits, `_`, `-` and `.`"),
     ("l1_engine", "mini-moka, quick-cache or disabled"),
     ("l1_max_entries", ENTRIES),
@@ -57,6 +57,7 @@ const CACHE: [Name; 30] = [
     ("keep_hot_keys", "a number of keys"),
     ("write_mode", WRITE_MODES),
     ("write_queue", ENTRIES),
+    ("reclaim", "a number of keys per second"),
 ];
 
 /// The settings of a named cache.
@@ -93,6 +94,7 @@ pub(super) fn builder(values: &Values) -> Result<CacheBuilder> {
         freshness: read.parsed("freshness")?.unwrap_or_default(),
         keep_hot_keys: read.parsed("keep_hot_keys")?,
         writes: Writes { mode: read.parsed("write_mode")?, queue: read.parsed("write_queue")? },
+        reclaim: read.parsed("reclaim")?,
         limits: Limits {
             retries: read.parsed("l2_retries")?,
             breaker_failures: read.parsed("l2_breaker_failures")?,
@@ -264,6 +266,7 @@ mod tests {
             ("keep_hot_keys", "1000"),
             ("write_mode", "behind"),
             ("write_queue", "50"),
+            ("reclaim", "2000"),
         ]))
         .unwrap();
         assert_eq!(builder.namespace.as_deref(), Some("shop"));
@@ -273,7 +276,7 @@ mod tests {
         );
         assert_eq!((builder.l2_deadline, builder.max_value_bytes), (Some(Duration::from_millis(20)), Some(1_000)));
         assert_eq!((builder.max_staleness, builder.freshness), (Some(Duration::from_secs(1)), Freshness::Strict));
-        assert_eq!(builder.keep_hot_keys, Some(1_000));
+        assert_eq!((builder.keep_hot_keys, builder.reclaim), (Some(1_000), Some(2_000)));
         assert_eq!((builder.writes.mode, builder.writes.queue), (Some(WriteMode::Behind), Some(50)));
         assert_eq!((builder.stale_if_error, builder.jitter), (Some(Duration::from_secs(600)), Some(0.1)));
         assert_eq!(builder.degraded_l1_ttl, Some(Duration::from_secs(5)));

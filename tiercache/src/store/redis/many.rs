@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use redis::{Value, pipe};
+use redis::{Value, cmd, pipe};
 
 use super::errors::translate;
 use super::news::LOG_LENGTH;
 use super::scripts::{SWAP, is_unknown};
-use super::store::{RedisStore, convert, millis, remaining_life};
+use super::store::{RedisStore, SCAN_COUNT, convert, escape, millis, remaining_life};
 use crate::error::Result;
-use crate::store::{Found, Reading, Sent, Stamps, Swap, Tell, Wanted, tag_life};
+use crate::store::{Found, Page, Reading, Sent, Stamps, Swap, Tell, Wanted, tag_life};
 
 impl RedisStore {
     /// One `MGET`, the lives, and after them the stamps of all the groups together.
@@ -56,6 +56,28 @@ impl RedisStore {
             });
         }
         Ok(readings)
+    }
+
+    /// One pipeline.
+    pub(super) async fn heads(&self, keys: &[String], bytes: usize) -> Result<Vec<Option<Vec<u8>>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut pipeline = pipe();
+        for key in keys {
+            pipeline.cmd("GETRANGE").arg(key).arg(0).arg(bytes.saturating_sub(1));
+        }
+        let answers = self.many(&pipeline).await?;
+        let head = |answer: Value| convert(answer.extract_error().ok()?).ok().filter(|head: &Vec<u8>| !head.is_empty());
+        Ok(answers.into_iter().map(head).collect())
+    }
+
+    /// A page at a time.
+    pub(super) async fn scan(&self, start: &str, cursor: u64) -> Result<Page> {
+        let mut command = cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(format!("{}*", escape(start))).arg("COUNT").arg(SCAN_COUNT);
+        let (next, keys): (u64, Vec<String>) = self.one(&command).await?;
+        Ok(Page { keys, next: (next != 0).then_some(next) })
     }
 
     /// One script, so that the others are told if anything was written, and nothing else comes in between.

@@ -102,13 +102,6 @@ impl RedisStore {
         let (stored, place) = self.script(&call).await?;
         Ok(Committed { stored, place: Some(place) })
     }
-
-    async fn scan(&self, start: &str, cursor: u64) -> Result<Page> {
-        let mut command = cmd("SCAN");
-        command.arg(cursor).arg("MATCH").arg(format!("{}*", escape(start))).arg("COUNT").arg(SCAN_COUNT);
-        let (next, keys): (u64, Vec<String>) = self.one(&command).await?;
-        Ok(Page { keys, next: (next != 0).then_some(next) })
-    }
 }
 
 async fn read_on(exchange: Exchange, key: &str, stamps: &Stamps) -> Result<Reading> {
@@ -239,6 +232,10 @@ impl Store for RedisStore {
 
     fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page> {
         Box::pin(self.scan(start, cursor))
+    }
+
+    fn heads<'a>(&'a self, keys: &'a [String], bytes: usize) -> Op<'a, Vec<Option<Vec<u8>>>> {
+        Box::pin(self.heads(keys, bytes))
     }
 
     fn ping(&self) -> Op<'_, ()> {

@@ -153,6 +153,14 @@ impl ClusterStore {
         Ok(Page { keys, next: (number < primaries.len()).then_some((number as u64) << CURSOR_BITS | next) })
     }
 
+    /// Each by its primary.
+    async fn heads(&self, keys: &[String], bytes: usize) -> Result<Vec<Option<Vec<u8>>>> {
+        let end = bytes.saturating_sub(1);
+        let head = |key| async move { self.one::<Vec<u8>>(key, cmd("GETRANGE").arg(key).arg(0).arg(end)).await.ok() };
+        let heads = join_all(keys.iter().map(|key| head(key.as_str()))).await;
+        Ok(heads.into_iter().map(|head| head.filter(|head| !head.is_empty())).collect())
+    }
+
     /// A cluster can be used as soon as one of its primaries can: the others' slots have their own troubles.
     async fn ping(&self) -> Result<()> {
         let primaries = self.nodes.primaries().await?;
@@ -232,6 +240,10 @@ impl Store for ClusterStore {
 
     fn scan<'a>(&'a self, start: &'a str, cursor: u64) -> Op<'a, Page> {
         Box::pin(self.scan(start, cursor))
+    }
+
+    fn heads<'a>(&'a self, keys: &'a [String], bytes: usize) -> Op<'a, Vec<Option<Vec<u8>>>> {
+        Box::pin(self.heads(keys, bytes))
     }
 
     fn ping(&self) -> Op<'_, ()> {
