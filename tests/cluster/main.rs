@@ -6,6 +6,7 @@ mod in_flight;
 mod lost;
 mod migration;
 mod permissions;
+mod restarts;
 mod scenario;
 mod sentinel;
 mod slots;

@@ -65,6 +65,7 @@ rows! {
     CLUSTER_KILLED: "Cluster: a primary killed under 500 calls/s", "resets, then nobody", "0 errors; p99 ≤ body + 150 ms; other slots do not notice; followed ≤ 2 s";
     CLUSTER_SILENT: "Cluster: a primary hung under 500 calls/s", "silence", "0 errors; p99 ≤ body + 150 ms; other slots do not notice; followed ≤ 2 s";
     CLUSTER_LOST: "Cluster: a primary dies with removals that only it had", "lost invalidations", "redone by any instance";
+    CLUSTER_RESTARTED: "Cluster: a primary started again from an old dump", "resets, CLUSTERDOWN, lost invalidations", "redone ≤ 2 s after it serves again";
     SLOTS_MOVED: "Cluster: slots move under 500 calls/s", "ASK, MOVED; TRYAGAIN never, as no command has two keys", "0 errors; p99 ≤ body + 150 ms; L2 is used all the way";
     CLUSTER_DOWN: "Cluster: a primary and its replica killed under 500 calls/s", "nobody, CLUSTERDOWN", "0 errors; p99 ≤ body + 150 ms; other slots do not notice; recovers ≤ 2 s";
     CANCELLED: "callers dropped at random", "dropped futures", "every value is its key's; nothing leaks";

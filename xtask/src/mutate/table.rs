@@ -29,6 +29,7 @@ const FRESHNESS: &str = "tiercache/src/cache/freshness.rs";
 const INVALIDATE: &str = "tiercache/src/cache/invalidate.rs";
 const LEASE: &str = "tiercache/src/coherence/lease.rs";
 const READ: &str = "tiercache/src/cache/read.rs";
+const RESTARTS: &str = "tiercache/src/store/redis/cluster/restarts.rs";
 const WATCH: &str = "tiercache/src/coherence/watch.rs";
 const WRITE: &str = "tiercache/src/cache/write.rs";
 
@@ -237,5 +238,12 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         find: "if successions != self.successions {",
         replace: "if successions < self.successions {",
         caught_by: Check::Cluster("lost::removals_that_a_dead_primary_has_not_passed_on_are_redone"),
+    },
+    Mutation {
+        rule: "A primary that was started again in its place counts as replaced",
+        file: RESTARTS,
+        find: "Ok(restarted) => {",
+        replace: "Ok(mut restarted) => {\n            restarted = false;",
+        caught_by: Check::Cluster("restarts::removals_that_a_restarted_primary_has_forgotten_are_redone"),
     },
 ];

@@ -212,6 +212,12 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
+    /// The connection that it is on, told from those before and after it.
+    #[cfg(feature = "cluster")]
+    pub(super) fn serial(&self) -> u64 {
+        self.serial
+    }
+
     /// Notes how the exchange went: an answer, also an unwelcome one, or a broken connection.
     pub(super) fn ended(mut self, error: Option<&RedisError>) {
         self.answered = true;

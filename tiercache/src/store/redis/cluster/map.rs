@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use redis::ConnectionInfo;
 
+use super::restarts::Life;
 use super::slots::{Range, SLOTS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::redis::connection::Connection;
@@ -15,6 +16,13 @@ use crate::store::redis::server::{self, Server};
 pub(super) struct Node {
     pub(super) address: String,
     pub(super) connection: Connection,
+    pub(super) life: Life,
+}
+
+impl Node {
+    pub(super) fn new(address: String, server: Server, timeout: Duration) -> Self {
+        Self { address, connection: Connection::new(server, timeout), life: Life::default() }
+    }
 }
 
 /// The nodes by their addresses, and the slots.
@@ -44,9 +52,13 @@ impl Map {
     }
 
     /// How many primaries the cluster has left out since it was first asked: another one is in their place. One whose last slot was
-    /// moved elsewhere is not told apart.
+    /// moved elsewhere is not told apart. One that was started again has succeeded itself.
     pub(super) fn successions(&self) -> u64 {
         self.successions
+    }
+
+    pub(super) fn count_restart(&mut self) {
+        self.successions += 1;
     }
 
     /// The node at `address`: a new one if there was none.
@@ -57,8 +69,7 @@ impl Map {
         let unknown = || Error::new(ErrorKind::Protocol, format!("the cluster names {address}, which is no address"));
         let addr = server::moved(self.like.addr(), address).ok_or_else(unknown)?;
         let server = Server::at(self.like.clone().set_addr(addr))?;
-        let node = Node { address: address.to_owned(), connection: Connection::new(server, self.timeout) };
-        let node = Arc::new(node);
+        let node = Arc::new(Node::new(address.to_owned(), server, self.timeout));
         self.nodes.insert(address.to_owned(), Arc::clone(&node));
         Ok(node)
     }

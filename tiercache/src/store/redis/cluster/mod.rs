@@ -6,6 +6,7 @@
 mod map;
 mod news;
 mod nodes;
+mod restarts;
 pub(super) mod route;
 pub(super) mod slots;
 mod store;

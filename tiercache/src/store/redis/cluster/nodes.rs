@@ -11,9 +11,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::map::{Map, Node};
-use super::slots;
+use super::{restarts, slots};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::redis::connection::Connection;
 use crate::store::redis::errors::translate_first;
 use crate::store::redis::server::Server;
 
@@ -50,7 +49,7 @@ impl Nodes {
         let like = seeds.first().cloned().ok_or_else(|| Error::config("a cluster needs the address of a node"))?;
         let seed = |info: ConnectionInfo| {
             let address = info.addr().to_string();
-            Ok(Arc::new(Node { address, connection: Connection::new(Server::at(info)?, timeout) }))
+            Ok(Arc::new(Node::new(address, Server::at(info)?, timeout)))
         };
         let shared = Shared {
             seeds: seeds.into_iter().map(seed).collect::<Result<_>>()?,
@@ -74,7 +73,7 @@ impl Nodes {
         Ok(self.read(|map| map.primaries().to_vec()))
     }
 
-    /// How many primaries have been replaced so far.
+    /// How many primaries have been replaced or started again so far.
     pub(super) fn successions(&self) -> u64 {
         self.read(Map::successions)
     }
@@ -89,7 +88,7 @@ impl Nodes {
 
     /// Makes what is known be asked for again, soon.
     pub(super) fn doubt(&self) {
-        self.shared.doubt.notify_one();
+        self.shared.doubt();
     }
 
     pub(super) fn renew(&self) {
@@ -102,8 +101,7 @@ impl Nodes {
     }
 
     fn all(&self) -> Vec<Arc<Node>> {
-        let primaries = self.read(|map| map.primaries().to_vec());
-        [self.shared.seeds.clone(), primaries].concat()
+        [self.shared.seeds.clone(), self.shared.primaries()].concat()
     }
 
     fn read<T>(&self, look: impl FnOnce(&Map) -> T) -> T {
@@ -140,6 +138,7 @@ impl Drop for Nodes {
 
 /// Asks for the slots whenever there is doubt, but not all the time.
 async fn keep(shared: Weak<Shared>, doubt: Arc<Notify>) {
+    let mut watched = false;
     loop {
         let Some(nodes) = shared.upgrade() else { return };
         let outlook = match nodes.learn().await {
@@ -151,6 +150,9 @@ async fn keep(shared: Weak<Shared>, doubt: Arc<Notify>) {
             }
             Err(error) => Outlook::Unknown(error.kind(), error.to_string()),
         };
+        if matches!(outlook, Outlook::Known) && !std::mem::replace(&mut watched, true) {
+            tokio::spawn(restarts::watch(shared.clone()));
+        }
         nodes.outlook.send_replace(outlook);
         drop(nodes);
         sleep(PAUSE).await;
@@ -160,6 +162,18 @@ async fn keep(shared: Weak<Shared>, doubt: Arc<Notify>) {
 }
 
 impl Shared {
+    pub(super) fn primaries(&self) -> Vec<Arc<Node>> {
+        self.map.read().unwrap_or_else(PoisonError::into_inner).primaries().to_vec()
+    }
+
+    pub(super) fn doubt(&self) {
+        self.doubt.notify_one();
+    }
+
+    pub(super) fn count_restart(&self) {
+        self.map.write().unwrap_or_else(PoisonError::into_inner).count_restart();
+    }
+
     async fn learn(&self) -> Result<()> {
         let mut error = Error::new(ErrorKind::Unavailable, "no node of the cluster answers");
         let mut answers: FuturesUnordered<_> = self.candidates().into_iter().map(slots_by).collect();
@@ -179,7 +193,7 @@ impl Shared {
     /// Some of the primaries known, and some of the nodes that were named: never the same few each time.
     fn candidates(&self) -> Vec<Arc<Node>> {
         let mut seeds = self.seeds.clone();
-        let mut primaries = self.map.read().unwrap_or_else(PoisonError::into_inner).primaries().to_vec();
+        let mut primaries = self.primaries();
         fastrand::shuffle(&mut seeds);
         fastrand::shuffle(&mut primaries);
         seeds.truncate(ASKED);
