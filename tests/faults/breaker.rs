@@ -19,8 +19,17 @@ pub(super) async fn quick(id: u64, runs: &Calls) -> u64 {
 }
 
 pub(super) async fn patient(url: &str) -> Cache {
-    let redis = Redis::new(url).expect("the URL is well formed");
-    Cache::builder().l2(redis).l2_deadline(DEADLINE).build().await.expect("the settings are good")
+    waiting(url, DEADLINE).await
+}
+
+/// An instance that waits for a Redis that answers, however busy the machine is.
+pub(super) async fn unhurried(url: &str) -> Cache {
+    waiting(url, Duration::from_secs(20)).await
+}
+
+pub(super) async fn waiting(url: &str, deadline: Duration) -> Cache {
+    let redis = Redis::new(url).expect("the URL is well formed").connect_timeout(deadline);
+    Cache::builder().l2(redis).l2_deadline(deadline).build().await.expect("the settings are good")
 }
 
 /// Calls until the breaker is open.
@@ -66,8 +75,8 @@ async fn nothing_is_sent_on_behalf_of_calls_while_it_is_open() {
     let (cache, runs) = (at(&proxy.url()).await, Calls::new());
     proxy.down().await;
     until_open(&cache).await;
-    let (before, errors) = (proxy.accepted(), cache.stats().l2_errors);
     let begun = Instant::now();
+    let (before, errors) = (proxy.accepted(), cache.stats().l2_errors);
     for id in 0..1_000 {
         cache.scope(quick(id, &runs)).await;
     }
@@ -84,7 +93,7 @@ async fn nothing_is_sent_on_behalf_of_calls_while_it_is_open() {
 async fn out_of_memory_writes_are_skipped_and_taken_up_again() {
     let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
-    let (one, two, runs) = (at(&server.url()).await, at(&server.url()).await, Calls::new());
+    let (one, two, runs) = (unhurried(&server.url()).await, unhurried(&server.url()).await, Calls::new());
     recovers(&one, &two).await;
     one.scope(quick(0, &runs)).await;
     memory(&server, "1").await;
@@ -115,7 +124,7 @@ async fn a_broken_connection_is_no_miss() {
     let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
-    let (one, two, runs) = (patient(&proxy.url()).await, at(&server.url()).await, Calls::new());
+    let (one, two, runs) = (unhurried(&proxy.url()).await, unhurried(&server.url()).await, Calls::new());
     recovers(&two, &one).await;
     two.scope(quick(7, &runs)).await;
     for _ in 0..20 {
