@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join;
 use tiercache::{
     Cache, CallExt, Chaos, Embedded, ErrorKind, Key, L1, Memory, Named, Operation, Policy, Recording, WriteMode,
     cached, entry, updates,
@@ -107,6 +108,24 @@ async fn the_newest_of_several_writes_is_the_one_that_is_stored() {
     cache.flush_writes().await;
     assert_eq!((peek(&other).await, peek(&cache).await), (Some(named("three")), Some(named("three"))));
     assert_eq!(cache.stats().l2.writes_given_up, 0, "what was overwritten did not fail");
+}
+
+#[tokio::test]
+async fn a_write_begun_while_an_older_value_is_queued_is_stored_over_it() {
+    let (cache, chaos, recording, other) = held().await;
+    cache.scope(async { user_entry(1).set(named("old")).await }).await.expect("it is told");
+    let before = recording.count(Operation::Read);
+    let healed = async {
+        eventually(|| async { recording.count(Operation::Read) > before }, SOON).await;
+        chaos.heal();
+    };
+    let (write, ()) = join(cache.scope(async { user_entry(1).begin_write().await }), healed).await;
+    cache.flush_writes().await;
+    assert_eq!(peek(&other).await, Some(named("old")), "it was stored meanwhile");
+    write.expect("a cache is current").commit(named("new")).await.expect("it is told");
+    cache.flush_writes().await;
+    other.clear_l1();
+    assert_eq!((peek(&other).await, peek(&cache).await), (Some(named("new")), Some(named("new"))));
 }
 
 #[tokio::test]

@@ -130,6 +130,10 @@ impl<T: Cacheable> Entry<T> {
     /// Where nothing is cached, others wait for the commit for up to 3 s instead of loading what is about to change. Where L2 does not
     /// answer there is no token, and the commit invalidates instead of storing.
     ///
+    /// If others wait for an older value that this instance has queued ([`WriteMode::Behind`](crate::WriteMode::Behind)), it waits until that
+    /// is stored, for one `l2_deadline` at most: stored later, it would look like another writer's, and the entry would be left empty, as it is
+    /// by one that another instance has queued.
+    ///
     /// ```
     /// # use tiercache::{Cache, cached};
     /// # async fn update(_id: u64, name: &str) -> std::io::Result<String> { Ok(name.to_owned()) }

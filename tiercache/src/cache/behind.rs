@@ -203,6 +203,12 @@ impl Behind {
         }
     }
 
+    /// Waits for what is queued now, no longer than for an answer of L2. Says whether there was anything, and it is done with.
+    pub(super) async fn settle(&self, guard: &Guard) -> bool {
+        let Some(queue) = self.queue.get().filter(|queue| queue.len() > 0) else { return false };
+        guard.within_deadline(queue.flushed()).await
+    }
+
     /// Waits for what is queued, for as long as `close()` may take for it, and gives up the rest.
     pub(super) async fn finish(&self, guard: &Guard) {
         let Some(queue) = self.queue.get() else { return };

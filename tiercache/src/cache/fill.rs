@@ -8,7 +8,7 @@ use crate::coherence::lease::{Claim, LEASE_TTL, Lease};
 use crate::error::Result;
 use crate::guard::Guard;
 use crate::stats::Event;
-use crate::store::Reading;
+use crate::store::{Found, Reading};
 use crate::time::now;
 
 use super::fetch::{Fetched, Rejected};
@@ -100,10 +100,19 @@ pub(super) async fn refill(request: &Request) -> Option<Fill> {
 
 /// The right to store over what is there before a write: over another's lease too, for what that one loads is older than the write.
 /// `None` if L2 does not give it.
+///
+/// A lease may be that of an older value in this process's own queue: the token is taken of that value, once it is stored, or it would look
+/// like another writer's.
 pub(super) async fn token(request: &Request) -> Option<Fill> {
     let guard = request.l2().filter(|guard| !request.is_cut_off(guard))?;
     let key = request.l2_key();
-    let Reading { found, stamps } = guard.read(Arc::clone(&key), request.stamps()).await.ok()?;
+    let read = || guard.read(Arc::clone(&key), request.stamps());
+    let is_lease = |found: &Found| envelope::holder(&found.bytes).is_some();
+    let mut reading = read().await.ok()?;
+    if reading.found.as_ref().is_some_and(is_lease) && request.cache.inner.behind.settle(guard).await {
+        reading = read().await.ok()?;
+    }
+    let Reading { found, stamps } = reading;
     let lease = match found {
         Some(found) => Lease::over(guard, &key, &found.bytes),
         None => match Lease::claim(guard, &key).await.ok()? {

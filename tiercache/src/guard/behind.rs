@@ -34,6 +34,11 @@ impl Guard {
         matches!(self.inner.io.spawn(tokio::time::timeout(limit, what)).await, Ok(Ok(())))
     }
 
+    /// The same, for as long as L2 may take for an operation.
+    pub(crate) async fn within_deadline(&self, what: impl Future<Output = ()> + Send + 'static) -> bool {
+        self.within(self.inner.limits.deadline, what).await
+    }
+
     /// See [`Store::swap_many`]. Not repeated: as [`Guard::swap`].
     ///
     /// # Errors
