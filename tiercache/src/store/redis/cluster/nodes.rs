@@ -34,6 +34,7 @@ pub(super) struct Shared {
     map: RwLock<Map>,
     outlook: watch::Sender<Outlook>,
     doubt: Arc<Notify>,
+    closed: AtomicBool,
 }
 
 /// How the last attempt to learn the slots went.
@@ -56,6 +57,7 @@ impl Nodes {
             map: RwLock::new(Map::new(like, timeout)),
             outlook: watch::Sender::new(Outlook::NotAskedYet),
             doubt: Arc::new(Notify::new()),
+            closed: false.into(),
         };
         Ok(Self { shared: Arc::new(shared), keeping: false.into() })
     }
@@ -97,6 +99,7 @@ impl Nodes {
     }
 
     pub(super) fn close(&self) {
+        self.shared.closed.store(true, Relaxed);
         self.all().iter().for_each(|node| node.connection.close());
     }
 
@@ -164,6 +167,10 @@ async fn keep(shared: Weak<Shared>, doubt: Arc<Notify>) {
 impl Shared {
     pub(super) fn primaries(&self) -> Vec<Arc<Node>> {
         self.map.read().unwrap_or_else(PoisonError::into_inner).primaries().to_vec()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
     }
 
     pub(super) fn doubt(&self) {

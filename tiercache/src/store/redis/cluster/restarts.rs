@@ -55,7 +55,7 @@ impl Life {
 
 /// Looks at all primaries, again and again, until nobody needs to know.
 pub(super) async fn watch(shared: Weak<Shared>) {
-    while let Some(nodes) = shared.upgrade() {
+    while let Some(nodes) = shared.upgrade().filter(|nodes| !nodes.is_closed()) {
         let primaries = nodes.primaries();
         let looks = join_all(primaries.iter().map(|node| look(&nodes, node))).await;
         let refused = looks.into_iter().filter_map(Result::err).any(|error| error.kind() == ErrorKind::Refused);
