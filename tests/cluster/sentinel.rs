@@ -52,7 +52,7 @@ async fn a_primary_that_was_frozen_is_left_and_stays_left_when_it_goes_on() {
     let group = SentinelGroup::start_calm().await;
     let under = UnderLoad::start(&group.url()).await;
     // Slow to give up, so that nothing but the place can keep what it stores from being there.
-    let cautious = waiting(&group.url(), Duration::from_secs(2)).await;
+    let cautious = waiting(&group.url(), Duration::from_secs(5)).await;
     group.fail_over_soon().await;
     group.servers()[0].pause();
     let primary = group.is_taken_over(0).await;

@@ -69,6 +69,7 @@ async fn behind_a_black_hole_calls_cost_no_deadline_and_it_ends_by_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_sent_on_behalf_of_calls_while_it_is_open() {
+    const CALLS: u64 = 1_000;
     let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let proxy = Proxy::start(server.port()).await;
@@ -77,16 +78,15 @@ async fn nothing_is_sent_on_behalf_of_calls_while_it_is_open() {
     until_open(&cache).await;
     let begun = Instant::now();
     let (before, errors) = (proxy.accepted(), cache.stats().l2_errors);
-    for id in 0..1_000 {
+    for id in 0..CALLS {
         cache.scope(quick(id, &runs)).await;
     }
-    // About one a second, and the first one soon.
-    let probes = usize::try_from(begun.elapsed().as_secs()).unwrap() * 2 + 2;
-    let tries = proxy.accepted() - before;
-    // Each probe may try twice, and a try that is cut off is followed by a look whether TLS was meant.
-    assert!(tries <= 4 * probes, "{tries} connections for {probes} probes");
+    // The probes of the cache's own, about one a second, and what the bus tries to join anew: by a calm clock and for as long as it takes.
+    let own = 50 + 8 * begun.elapsed().as_secs();
+    let tries = (proxy.accepted() - before) as u64;
+    assert!(tries < own.min(CALLS), "{tries} connections");
     let failed = cache.stats().l2_errors.values().sum::<u64>() - errors.values().sum::<u64>();
-    assert!(failed <= probes as u64, "{failed} operations for {probes} probes");
+    assert!(failed < own.min(CALLS), "{failed} operations");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,7 @@ use tiercache::{Cache, cached};
 use tiercache_tests::RedisServer;
 use tokio::time::sleep;
 
-use super::breaker::patient;
+use super::breaker::unhurried;
 use super::redis_down::recovers;
 use super::table::{EVICTED, FLUSHED, Row};
 use super::{ALONE, at_length, measured};
@@ -54,7 +54,7 @@ async fn work(cache: Cache, table: Table, stop: Arc<AtomicBool>) -> (u64, u64) {
 async fn befallen(what: Row, befall: impl AsyncFn(&mut MultiplexedConnection)) {
     let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
-    let (one, two) = (patient(&server.url()).await, patient(&server.url()).await);
+    let (one, two) = (unhurried(&server.url()).await, unhurried(&server.url()).await);
     recovers(&one, &two).await;
     let (table, stop) = (Table::new(std::array::from_fn(|_| AtomicU64::new(0))), Arc::<AtomicBool>::default());
     let start = |cache: &Cache| tokio::spawn(work(cache.clone(), Arc::clone(&table), Arc::clone(&stop)));

@@ -16,10 +16,10 @@ use super::{ALONE, at_length, measured};
 /// Keys that are told at a time.
 const BATCH: usize = 1_000;
 const PER_SECOND: u64 = 100_000;
-/// How long the log is kept by those who append to it: if one is shorter, it was not trimmed, but has lost something.
-const LENGTH: &[u8] = b"20000";
 /// What of that is reached by a machine that has nothing else to do.
 const REACHED: u64 = 90_000;
+/// How long the log is kept by those who append to it: if one is shorter, it was not trimmed, but has lost something.
+const LENGTH: &[u8] = b"20000";
 /// How much the process may grow.
 const GROWTH: u64 = 64 << 20;
 

@@ -6,10 +6,18 @@ use std::time::Duration;
 use tiercache::{Cache, CallExt, Chaos, ErrorKind, Key, Memory, Operation, Source, cached};
 use tiercache_tests::{Calls, Proxy, RedisServer, eventually};
 
-use super::breaker::patient;
+use super::breaker::{patient, unhurried, waiting};
 use super::redis_down::recovers;
 use super::table::PENDING;
-use super::{ALONE, measured};
+use super::{ALONE, limit, measured};
+
+/// What one meets that waits for a Redis which does not answer.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Within which Redis is found to answer, and told.
+fn soon() -> Duration {
+    limit(Duration::from_secs(5))
+}
 
 /// The body counts, so an older value is a smaller one.
 #[cached(prefix = "version:of", skip(runs))]
@@ -24,8 +32,13 @@ async fn source(cache: &Cache, id: u64, runs: &Calls) -> (usize, Source) {
 
 /// One behind a proxy, one beside it, with the first `ids` in Redis and in both memories.
 async fn pair(server: &RedisServer, ids: u64, runs: &Calls) -> (Proxy, Cache, Cache) {
+    pair_within(Duration::from_secs(20), server, ids, runs).await
+}
+
+/// The same, the first of which waits no longer than this for Redis.
+async fn pair_within(deadline: Duration, server: &RedisServer, ids: u64, runs: &Calls) -> (Proxy, Cache, Cache) {
     let proxy = Proxy::start(server.port()).await;
-    let (one, two) = (patient(&proxy.url()).await, patient(&server.url()).await);
+    let (one, two) = (waiting(&proxy.url(), deadline).await, unhurried(&server.url()).await);
     recovers(&one, &two).await;
     for id in 0..ids {
         let value = source(&one, id, runs).await.0;
@@ -36,7 +49,7 @@ async fn pair(server: &RedisServer, ids: u64, runs: &Calls) -> (Proxy, Cache, Ca
 
 /// Until nothing is pending any more. It is told within the time in which Redis is found to answer.
 async fn told(cache: &Cache) {
-    eventually(async || cache.health().await.pending_invalidations == 0, Duration::from_secs(5)).await;
+    eventually(async || cache.health().await.pending_invalidations == 0, soon()).await;
     assert_eq!(cache.stats().l2.pending_invalidations, 0);
 }
 
@@ -45,7 +58,7 @@ async fn invalidated_in_an_outage(how: impl AsyncFn(&Cache) -> tiercache::Result
     let server = RedisServer::start().await;
     let runs = Calls::new();
     let (proxy, one, two) = pair(&server, 3, &runs).await;
-    let three = patient(&server.url()).await;
+    let three = unhurried(&server.url()).await;
     proxy.down().await;
     let error = how(&one).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pending, "{error}");
@@ -60,9 +73,9 @@ async fn invalidated_in_an_outage(how: impl AsyncFn(&Cache) -> tiercache::Result
         assert!(value >= newer, "the old value came back");
         one.health().await.pending_invalidations == 0
     };
-    eventually(asked, Duration::from_secs(5)).await;
+    eventually(asked, soon()).await;
     // Told: neither who had it in memory nor who has nothing sees it any more.
-    eventually(async || source(&two, 1, &runs).await.0 >= newer, Duration::from_secs(5)).await;
+    eventually(async || source(&two, 1, &runs).await.0 >= newer, soon()).await;
     assert!(source(&three, 1, &runs).await.0 >= newer);
 }
 
@@ -87,7 +100,7 @@ async fn an_invalidation_that_was_only_late_is_told_again_at_once() {
     let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let runs = Calls::new();
-    let (_proxy, one, two) = pair(&server, 3, &runs).await;
+    let (_proxy, one, two) = pair_within(DEADLINE, &server, 3, &runs).await;
     server.pause();
     let error = one.scope(async { version_entry(1).invalidate().await }).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Pending);
@@ -96,7 +109,7 @@ async fn an_invalidation_that_was_only_late_is_told_again_at_once() {
     told(&one).await;
     assert_eq!(opened, 0, "one failure is no outage");
     let old = runs.get();
-    eventually(async || source(&two, 1, &runs).await.0 > old, Duration::from_secs(5)).await;
+    eventually(async || source(&two, 1, &runs).await.0 > old, soon()).await;
 }
 
 /// One run for all that is missing.
@@ -157,7 +170,7 @@ async fn too_many_invalidations_become_one_of_the_whole_namespace() {
     proxy.pass();
     told(&one).await;
     // Also what nobody has named.
-    eventually(async || source(&two, 2, &runs).await.0 > old, Duration::from_secs(5)).await;
+    eventually(async || source(&two, 2, &runs).await.0 > old, soon()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,7 +190,7 @@ async fn closing_tells_what_is_pending_or_says_that_it_cannot() {
     let old = runs.get();
     server.resume();
     hung.close().await.unwrap();
-    eventually(async || source(&two, 2, &runs).await.0 > old, Duration::from_secs(5)).await;
+    eventually(async || source(&two, 2, &runs).await.0 > old, soon()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,7 +198,7 @@ async fn closing_waits_for_what_is_under_way() {
     let _alone = ALONE.lock().await;
     let server = RedisServer::start().await;
     let runs = Calls::new();
-    let (one, two) = (patient(&server.url()).await, patient(&server.url()).await);
+    let (one, two) = (unhurried(&server.url()).await, unhurried(&server.url()).await);
     recovers(&one, &two).await;
     let old = source(&one, 1, &runs).await.0;
     assert_eq!(source(&two, 1, &runs).await, (old, Source::L2));
@@ -199,7 +212,7 @@ async fn closing_waits_for_what_is_under_way() {
     server.resume();
     closing.await.unwrap();
     invalidating.await.unwrap();
-    eventually(async || source(&two, 1, &runs).await.0 > old, Duration::from_secs(5)).await;
+    eventually(async || source(&two, 1, &runs).await.0 > old, soon()).await;
 }
 
 const LATE: Duration = Duration::from_secs(20);

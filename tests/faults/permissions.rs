@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tiercache::{Cache, CallExt, ErrorKind, L2Health, Redis, Source};
 use tiercache_tests::{Calls, RedisServer, eventually};
 
-use super::breaker::{patient, quick, quick_entry};
+use super::breaker::{quick, quick_entry, unhurried};
 use super::table::FORBIDDEN;
 use super::{ALONE, measured};
 
@@ -14,18 +14,19 @@ struct Limited {
     server: RedisServer,
     one: Cache,
     two: Cache,
+    begun: Instant,
 }
 
 impl Limited {
     async fn without(commands: &[&str]) -> Self {
-        let server = RedisServer::start().await;
+        let (begun, server) = (Instant::now(), RedisServer::start().await);
         permit(&server, &["reset", "on", ">secret", "~*", "&*", "+@all"]).await;
         permit(&server, commands).await;
         let limited = Redis::new(format!("redis://limited:secret@127.0.0.1:{}", server.port())).unwrap();
-        let one = Cache::builder().l2(limited).l2_deadline(Duration::from_secs(1));
+        let one = Cache::builder().l2(limited).l2_deadline(Duration::from_secs(20));
         let one = one.l2_breaker_max(Duration::from_secs(1)).build().await.unwrap();
-        let two = patient(&server.url()).await;
-        Self { server, one, two }
+        let two = unhurried(&server.url()).await;
+        Self { server, one, two, begun }
     }
 
     /// How `one` answers.
@@ -44,6 +45,12 @@ impl Limited {
     fn refusals(&self) -> u64 {
         self.one.stats().l2_errors.get("forbidden").copied().unwrap_or(0)
     }
+
+    /// At once, and then about once a second: by callers, and by the heartbeat.
+    fn asks_seldom(&self) {
+        let most = 6 + 2 * self.begun.elapsed().as_secs();
+        assert!(self.refusals() <= most, "{} of {most}", self.refusals());
+    }
 }
 
 async fn permit(server: &RedisServer, rules: &[&str]) {
@@ -55,7 +62,7 @@ async fn permit(server: &RedisServer, rules: &[&str]) {
 async fn invalidations_that_are_not_permitted_stay_pending_and_the_rest_goes_on() {
     let _alone = ALONE.lock().await;
     let limited = Limited::without(&["-xadd"]).await;
-    let Limited { server, one, two } = &limited;
+    let Limited { server, one, two, .. } = &limited;
     for id in 0..10 {
         two.scope(quick(id, &Calls::new())).await;
     }
@@ -80,8 +87,7 @@ async fn invalidations_that_are_not_permitted_stay_pending_and_the_rest_goes_on(
     let said = limited.said().await;
     assert!(said.contains("invalidations") && said.contains("`xadd`") && said.contains("guide"), "{said}");
     assert_eq!(one.stats().l2.breaker_opened, 0);
-    // Of the invalidation and of the heartbeat: at once, and then about once a second.
-    assert!(limited.refusals() <= 10, "{}", limited.refusals());
+    limited.asks_seldom();
     measured(FORBIDDEN, format!("XADD: {calls} reads of Redis went on, {} attempts in 2 s", limited.refusals()));
     permit(server, &["+xadd"]).await;
     eventually(async || one.health().await.is_good(), Duration::from_secs(10)).await;
@@ -92,7 +98,7 @@ async fn invalidations_that_are_not_permitted_stay_pending_and_the_rest_goes_on(
 async fn stores_that_are_not_permitted_are_skipped_and_reads_and_invalidations_go_on() {
     let _alone = ALONE.lock().await;
     let limited = Limited::without(&["-set"]).await;
-    let Limited { server, one, two } = &limited;
+    let Limited { server, one, two, .. } = &limited;
     two.scope(quick(0, &Calls::new())).await;
     for id in 1..100 {
         assert_eq!(limited.source(id).await, Source::Loader);
@@ -101,7 +107,8 @@ async fn stores_that_are_not_permitted_are_skipped_and_reads_and_invalidations_g
     one.scope(async { quick_entry(0).invalidate().await }).await.expect("it may be told");
     assert_eq!(limited.source(0).await, Source::Loader);
     assert!(limited.said().await.contains("loaded values"), "{}", limited.said().await);
-    assert!(limited.refusals() <= 10 && one.stats().total.store_failures >= 99, "{:?}", one.stats());
+    limited.asks_seldom();
+    assert!(one.stats().total.store_failures >= 99, "{:?}", one.stats());
     permit(server, &["+set"]).await;
     let stored = async || {
         limited.source(7).await;
@@ -114,7 +121,7 @@ async fn stores_that_are_not_permitted_are_skipped_and_reads_and_invalidations_g
 async fn reads_that_are_not_permitted_are_an_outage_of_reads_alone() {
     let _alone = ALONE.lock().await;
     let limited = Limited::without(&["-get"]).await;
-    let Limited { server, one, two } = &limited;
+    let Limited { server, one, two, .. } = &limited;
     two.scope(quick(0, &Calls::new())).await;
     for _ in 0..100 {
         assert_eq!(limited.source(0).await, Source::Loader);
@@ -128,7 +135,7 @@ async fn reads_that_are_not_permitted_are_an_outage_of_reads_alone() {
     eventually(loads, Duration::from_secs(10)).await;
     let said = limited.said().await;
     assert!(said.contains("reads") && said.contains("`get`") && !said.contains("secret"), "{said}");
-    assert!(limited.refusals() <= 10, "{}", limited.refusals());
+    limited.asks_seldom();
     permit(server, &["+get"]).await;
     eventually(async || limited.source(0).await == Source::L2, Duration::from_secs(10)).await;
 }

@@ -26,7 +26,8 @@ async fn refused(row: Row, one: &Cache, two: &Cache, end: impl AsyncFnOnce()) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_it_loads_its_dump() {
     let _alone = ALONE.lock().await;
-    let slowly = ["--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024"];
+    // Until it is told otherwise.
+    let slowly = ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"];
     let mut server = RedisServer::start_with(&slowly).await;
     let mut connection = server.connection().await;
     redis::cmd("DEBUG").arg("POPULATE").arg(20_000).exec_async(&mut connection).await.unwrap();
@@ -36,6 +37,8 @@ async fn while_it_loads_its_dump() {
     let (one, two) = (at(&server.url()).await, at(&server.url()).await);
     refused(LOADING, &one, &two, async || {
         let mut connection = server.connection().await;
+        let mut hurry = redis::cmd("CONFIG");
+        hurry.arg("SET").arg("key-load-delay").arg(0).exec_async(&mut connection).await.unwrap();
         let loaded = async || redis::cmd("PING").exec_async(&mut connection.clone()).await.is_ok();
         eventually(loaded, Duration::from_secs(20)).await;
         let _: () = connection.del("none").await.unwrap();

@@ -15,6 +15,8 @@ use super::table::{DUPLICATED, FLIPPED_REPLY, INJECTED, LATE, Row, SLICED, SLOW}
 use super::{ALONE, at_length, limit, measured};
 
 const IDS: u64 = 50;
+/// Changes of how late replies are, at most: 20 s of them.
+const LONGEST: u64 = 1_000;
 
 /// An instance without memory, whose breaker stays closed: every call asks Redis.
 async fn asking(url: &str, deadline: Duration) -> Cache {
@@ -88,13 +90,18 @@ async fn a_late_reply_is_never_taken_for_another_keys() {
     let setting = Setting::new(DEADLINE).await;
     let stop = Arc::<AtomicBool>::default();
     let hammering = setting.hammer(&stop);
-    for _ in 0..at_length(100, 1_500) {
+    let (mut times, before) = (0, setting.one.stats().total.l2_hits);
+    let late = || setting.one.stats().l2_errors.get("timeout").copied().unwrap_or(0);
+    let both = || late() > 0 && setting.one.stats().total.l2_hits > before;
+    // On a busy machine nearly all may be late for a while.
+    while times < at_length(100, 1_500) || !both() && times < LONGEST {
         setting.proxy.latency(Duration::from_millis(fastrand::u64(80..105)));
         sleep(Duration::from_millis(20)).await;
+        times += 1;
     }
     stop.store(true, Ordering::Relaxed);
     let (calls, answered) = hammering.await;
-    let late = setting.one.stats().l2_errors.get("timeout").copied().unwrap_or(0);
+    let late = late();
     assert!(late > 0 && answered > 0, "{late} too late, {answered} in time");
     measured(LATE, format!("{calls} calls, {answered} answered in time, {late} operations too late: 0 wrong values"));
 }
