@@ -85,7 +85,7 @@ mod guard;
 mod install;
 mod key;
 mod l1;
-#[cfg(all(test, feature = "test-util"))]
+#[cfg(all(test, feature = "test-util", feature = "macros"))]
 mod simulation;
 mod stats;
 mod store;

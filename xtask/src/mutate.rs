@@ -94,7 +94,7 @@ impl Copy {
         command.arg(&self.target).current_dir(&self.sources);
         match check {
             Check::Simulation => {
-                let features = "test-util,quick-cache,bincode";
+                let features = "test-util,macros,quick-cache,bincode";
                 command.args(["-p", "tiercache", "--lib", "--no-default-features", "--features", features, SIMULATION]);
                 command.env("SIMULATION_SEEDS", SEEDS).env("SIMULATION_SMALLER", "0");
             }

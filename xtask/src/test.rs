@@ -24,7 +24,7 @@ pub(crate) fn valkey() -> Result {
 /// More runs of the simulation than there is time for in `test`: optimized, and without what it does not need.
 pub(crate) fn simulate() -> Result {
     let mut command = cargo(["test", "--profile", "simulation", "-p", "tiercache", "--lib", "--no-default-features"]);
-    command.args(["--features", "test-util,quick-cache,bincode", "simulation::", "--", "--nocapture"]);
+    command.args(["--features", "test-util,macros,quick-cache,bincode", "simulation::", "--", "--nocapture"]);
     if env::var_os("SIMULATION_SEEDS").is_none() {
         command.env("SIMULATION_SEEDS", SIMULATED);
     }

@@ -3,12 +3,15 @@
 //! Of two writers that overlap, the second to commit finds another nonce in the place: nobody knows which of them wrote last, so
 //! the key is left empty, and the next read loads. A plain store would let the slower one bring its older value back.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::guard::Io;
 use crate::l1::{AnyEntry, Deadlines};
 use crate::stats::Event;
 use crate::store::Committed;
@@ -34,22 +37,40 @@ pub(crate) struct Writing {
 
 /// A commit that is carried out, whether anybody waits for it or not.
 #[must_use = "it goes on by itself, but who wants to know that it is over waits for its end"]
-pub(crate) struct Committing(Option<JoinHandle<Result<()>>>);
+pub(crate) struct Committing(Option<(Arc<Io>, JoinHandle<Result<()>>)>);
 
 impl Committing {
     /// Waits until it is over.
     pub(crate) async fn end(self) -> Result<()> {
         match self.0 {
-            Some(task) => {
+            Some((_, task)) => {
                 task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::NotInstalled, "the cache is closed")))
             }
             None => Ok(()),
         }
     }
 
-    /// The same for who tells nobody: a failure is logged.
-    pub(crate) async fn end_logged(self) {
-        report(&self.end().await);
+    /// Begins what comes after it, with whether it was carried out, once it is over: that too goes on by itself. What is given only
+    /// waits for the end. A failure is logged, as nobody is told.
+    pub(crate) fn then<F>(self, next: impl FnOnce(bool) -> F + Send + 'static) -> impl Future<Output = ()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let begun = match &self.0 {
+            None => Either::Left(next(true)),
+            Some((io, _)) => Either::Right(Arc::clone(io).spawn(async move {
+                let committed = self.end().await;
+                report(&committed);
+                next(committed.is_ok()).await;
+            })),
+        };
+        async move {
+            match begun {
+                Either::Left(next) => next.await,
+                // A task that is dropped was on the thread of a cache that is gone.
+                Either::Right(task) => drop(task.await),
+            }
+        }
     }
 }
 
@@ -86,7 +107,8 @@ impl Writing {
         let stamps = self.token.as_ref().map(|token| token.stamps.clone());
         let sealed = stamps.and_then(|stamps| seal(&self.request, Some(&value), life, Duration::ZERO, stamps).ok());
         let io = cache.inner.io.clone();
-        Committing(Some(io.spawn(self.carry_out(value, sealed, (life, until)))))
+        let task = io.spawn(self.carry_out(value, sealed, (life, until)));
+        Committing(Some((io, task)))
     }
 
     /// L2 first, then this process. What cannot be stored is invalidated: that needs no token, and no memory in L2.

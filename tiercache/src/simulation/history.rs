@@ -1,8 +1,10 @@
 //! What happened in a run, and whether the promises were kept.
 //!
 //! Rows only ever grow, and a writer takes note of them after its commit and before it invalidates. Once the invalidation is
-//! acknowledged, what is read must not be older than that: here at once, elsewhere after the bound.
+//! acknowledged, what is read must not be older than that: here at once, elsewhere after the bound. Who stores a value instead promises
+//! the same of that value. What was stored over anything, and not acknowledged, may come at any time: of that nothing is promised.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -56,6 +58,8 @@ pub(super) struct History {
     rows: [u32; ROWS],
     events: Vec<Event>,
     promises: Vec<Promise>,
+    /// Keys and versions of values that may be stored at any time.
+    late: HashSet<(usize, u32)>,
     pub(super) reads: u64,
     pub(super) violation: Option<String>,
     /// The key it was found at.
@@ -64,7 +68,16 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn new(plan: Plan) -> Self {
-        Self { plan, rows: [1; ROWS], events: Vec::new(), promises: Vec::new(), reads: 0, violation: None, violated: 0 }
+        Self {
+            plan,
+            rows: [1; ROWS],
+            events: Vec::new(),
+            promises: Vec::new(),
+            late: HashSet::new(),
+            reads: 0,
+            violation: None,
+            violated: 0,
+        }
     }
 
     pub(super) fn note(&mut self, at: Time, process: u32, what: &'static str, key: Option<usize>) {
@@ -79,9 +92,21 @@ impl History {
         self.rows[key]
     }
 
-    pub(super) fn commit(&mut self, at: Time, process: u32, key: usize) {
+    /// Gives the version.
+    pub(super) fn commit(&mut self, at: Time, process: u32, key: usize) -> u32 {
         self.rows[key] += 1;
         self.note_versions(at, process, "commits", Some(key), (self.rows[key], 0));
+        self.rows[key]
+    }
+
+    /// A value is being stored over whatever is there. Until that is acknowledged, it may still come: a write that overlaps with all
+    /// that is later.
+    pub(super) fn may_come_late(&mut self, key: usize, version: u32) {
+        self.late.insert((key, version));
+    }
+
+    pub(super) fn comes_no_more(&mut self, key: usize, version: u32) {
+        self.late.remove(&(key, version));
     }
 
     pub(super) fn acknowledged(&mut self, at: Time, process: u32, key: usize, versions: (u32, u32)) {
@@ -102,7 +127,7 @@ impl History {
             return self.violate(reading.key, format!("key {} gave a value of key {}", reading.key, seen.0));
         }
         let due = self.promises[..reading.promises].iter().find(|promise| {
-            promise.key == reading.key && is_older(seen, promise.versions) && self.is_due(promise, &reading, cut)
+            promise.key == reading.key && self.breaks(promise, seen) && self.is_due(promise, &reading, cut)
         });
         if let Some(promise) = due.copied() {
             let text = format!(
@@ -120,7 +145,7 @@ impl History {
 
     /// Judges what L2 holds and everyone would accept.
     pub(super) fn held_in_l2(&mut self, key: usize, seen: Seen) {
-        let older = self.promises.iter().find(|promise| promise.key == key && is_older(seen, promise.versions));
+        let older = self.promises.iter().find(|promise| promise.key == key && self.breaks(promise, seen));
         if let Some(promise) = older {
             let text = format!(
                 "L2 holds {:?}, though {} had invalidated what is older than {:?} by {} ms",
@@ -143,6 +168,12 @@ impl History {
             () => millis(MAX_STALENESS),
         };
         promise.at + bound <= reading.at
+    }
+
+    /// Whether what was seen is older than was promised, and not because it has come late.
+    fn breaks(&self, promise: &Promise, seen: Seen) -> bool {
+        let is_older = |key, seen, promised| seen < promised && !self.late.contains(&(key, seen));
+        is_older(promise.key, seen.1, promise.versions.0) || is_older(INNER, seen.2, promise.versions.1)
     }
 
     fn violate(&mut self, key: usize, text: String) {
@@ -193,8 +224,4 @@ impl std::fmt::Display for Event {
         }
         Ok(())
     }
-}
-
-fn is_older(seen: Seen, versions: (u32, u32)) -> bool {
-    seen.1 < versions.0 || seen.2 < versions.1
 }

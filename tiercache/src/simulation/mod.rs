@@ -12,7 +12,9 @@ mod client;
 mod history;
 mod network;
 mod plan;
+mod storer;
 mod world;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

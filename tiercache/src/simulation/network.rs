@@ -150,12 +150,12 @@ impl Store for Network {
     }
 
     fn commit(&self, commit: Commit) -> Op<'_, Committed> {
-        let (channel, message) = (commit.tell.channel.clone(), commit.tell.message.clone());
         let world = Arc::clone(&self.world);
         self.call(SWAP, self.number(&commit.key), move |server| async move {
-            let committed = server.commit(commit).await?;
-            world.publish(&channel, &message);
-            Ok(committed)
+            let stored = server.put(&commit);
+            world.gap().await;
+            let place = world.tell(&server, &commit.tell).await?;
+            Ok(Committed { stored, place: Some(place) })
         })
     }
 
@@ -215,16 +215,14 @@ impl Shared for Network {
     fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String> {
         let number = keys.first().and_then(|key| self.number(key));
         let (keys, stamps) = (keys.to_vec(), stamps.clone());
-        let (log, channel, message) = (tell.log.clone(), tell.channel.clone(), tell.message.clone());
+        let tell = tell.clone();
         let (world, process) = (Arc::clone(&self.world), self.process);
         self.call("has told of the removal", number, move |server| async move {
             server.remove(&keys).await?;
             server.unstamp(&stamps).await?;
             world.note(process, "has removed", number);
             world.gap().await;
-            let place = server.append(&log, message.clone()).await?;
-            world.publish(&channel, &message);
-            Ok(place)
+            world.tell(&server, &tell).await
         })
     }
 
@@ -276,6 +274,13 @@ impl World {
         if self.plan.split {
             sleep(up_to(LONGEST_GAP)).await;
         }
+    }
+
+    /// The second half of a removal or a commit. Gives the place in the log.
+    async fn tell(&self, server: &Memory, tell: &Tell) -> Result<String> {
+        let place = server.append(&tell.log, tell.message.clone()).await?;
+        self.publish(&tell.channel, &tell.message);
+        Ok(place)
     }
 
     /// To each subscriber by itself: in any order, or not at all.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::history::OUTER;
+
 /// Short, so that a run holds many of them.
 pub(super) const MAX_STALENESS: Duration = Duration::from_secs(1);
 pub(super) const DEGRADED_L1_TTL: Duration = Duration::from_secs(4);
@@ -35,6 +37,8 @@ pub(super) struct Plan {
     pub(super) hesitation: u8,
     /// The keys whose values are written behind: a bit for each.
     pub(super) behind: u8,
+    /// The keys of which one task alone writes the rows, and stores the values: a bit for each.
+    pub(super) single: u8,
 }
 
 /// Sizes that a broken promise is looked for again in: instances, clients of each.
@@ -61,7 +65,12 @@ impl Plan {
             peace: Duration::from_millis(random.u64(200..1_500)),
             hesitation: [0, 40, 100][random.usize(..3)],
             behind: random.u8(..),
+            single: random.u8(..) & random.u8(..) & !(1 << OUTER),
         }
+    }
+
+    pub(super) fn has_single_writer(&self, key: usize) -> bool {
+        self.single >> key & 1 == 1
     }
 
     pub(super) fn smaller(self, (instances, clients): (usize, usize)) -> Self {

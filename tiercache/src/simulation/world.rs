@@ -105,12 +105,13 @@ impl World {
             let network = Network::new(&world, slot, number);
             let l1 = L1::named("quick-cache").unwrap_or_default().max_entries(1_000);
             let cache = build(L2::of(network), l1).await;
-            for _ in 0..world.plan.clients {
+            for client in 0..world.plan.clients {
                 let client = client::Client {
                     world: Arc::clone(&world),
                     slot,
                     number,
                     started: world.now(),
+                    is_single_writer: (slot, client) == (0, 0),
                     cache: cache.clone(),
                 };
                 within.spawn(client.run());

@@ -82,15 +82,9 @@ impl Store for Memory {
         Box::pin(async move {
             let Commit { key, expected, bytes, life, tags, tell, .. } = commit;
             let mut state = self.state();
-            let holds = expected.is_none_or(|expected| state.holds(&key, &expected));
-            if holds {
-                tags.iter().for_each(|tag| state.keep_tag(tag, life));
-                state.write(&key, bytes, life);
-            } else {
-                state.remove(&key);
-            }
+            let stored = state.put(&key, expected.as_deref(), (bytes, life, &tags));
             let place = news::log_id(state.append(tell.log, tell.message));
-            Ok(Committed { stored: holds, place: Some(place) })
+            Ok(Committed { stored, place: Some(place) })
         })
     }
 
@@ -98,8 +92,7 @@ impl Store for Memory {
         Box::pin(async move {
             let mut state = self.state();
             for Sent { key, bytes, life, tags, .. } in sent {
-                tags.iter().for_each(|tag| state.keep_tag(tag, life));
-                state.write(&key, bytes, life);
+                state.put(&key, None, (bytes, life, &tags));
             }
             Ok(Some(news::log_id(state.append(tell.log, tell.message))))
         })

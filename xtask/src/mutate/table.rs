@@ -77,14 +77,13 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
             server.unstamp(&stamps).await?;
             world.note(process, \"has removed\", number);
             world.gap().await;
-            let place = server.append(&log, message.clone()).await?;
-            world.publish(&channel, &message);",
-        "let place = server.append(&log, message.clone()).await?;
-            world.publish(&channel, &message);
+            world.tell(&server, &tell).await",
+        "let place = world.tell(&server, &tell).await?;
             world.gap().await;
             world.note(process, \"has removed\", number);
             server.remove(&keys).await?;
-            server.unstamp(&stamps).await?;",
+            server.unstamp(&stamps).await?;
+            Ok(place)",
     ),
     simulated(
         "Stamps are random, not counted",

@@ -4,6 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use futures_util::future::Either;
+
 use super::{Addresses, Invalidation, Known, Later, Outcome};
 use crate::entry::{Entry, Write};
 use crate::value::Cacheable;
@@ -48,7 +50,8 @@ impl<S, X, T: Cacheable> Update<S, X, T> {
         output
     }
 
-    /// Begins all that is to be done. What is given only waits for the end.
+    /// Begins all that is to be done: the value is stored before the others are invalidated, which may have been computed from it. What
+    /// is given only waits for the end.
     fn end(&mut self, value: Option<&S::Value>) -> impl Future<Output = ()> + use<S, X, T>
     where
         S: Outcome,
@@ -74,14 +77,31 @@ impl<S, X, T: Cacheable> Update<S, X, T> {
                 }
             }
         }
-        let begun = known.begin();
-        async move {
-            if let Some(committing) = committing {
-                committing.end_logged().await;
+        let (mut known, entry) = (std::mem::take(known), self.entry.clone());
+        let mut begin = move |is_committed: bool| {
+            if !is_committed {
+                // L2 is still to be told: with the others, in one step.
+                entry.add_to(&mut known);
             }
-            if let Some(begun) = begun {
-                begun.await;
+            let begun = known.begin();
+            async move {
+                if let Some(begun) = begun {
+                    begun.await;
+                }
             }
+        };
+        match committing {
+            Some(committing) => Either::Left(committing.then(begin)),
+            None => Either::Right(begin(true)),
+        }
+    }
+}
+
+/// The body was given up, or has panicked: nobody knows what it has written.
+impl<S, X, T: Cacheable> Drop for Update<S, X, T> {
+    fn drop(&mut self) {
+        if self.write.is_some() {
+            remove(&self.entry, self.write.take(), &mut self.others.known);
         }
     }
 }

@@ -1,6 +1,7 @@
-//! What may happen to what a server holds.
+//! What may happen to what a server holds, and in how many steps.
 
 use super::Memory;
+use crate::store::Commit;
 
 impl Memory {
     /// `FLUSHALL`.
@@ -10,6 +11,12 @@ impl Memory {
         state.order.clear();
         state.stamps.clear();
         state.logs.clear();
+    }
+
+    /// A commit without its news, as in a cluster, where the log is elsewhere.
+    pub(crate) fn put(&self, commit: &Commit) -> bool {
+        let Commit { key, expected, bytes, life, tags, .. } = commit;
+        self.state().put(key, expected.as_deref(), (bytes.clone(), *life, tags))
     }
 
     /// What is under `key` is evicted, or removed by hand: a value, the hash of stamps, the log.

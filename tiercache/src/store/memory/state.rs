@@ -76,6 +76,23 @@ impl State {
         self.entries.insert(key.to_owned(), Entry { bytes, expires, number });
     }
 
+    /// Writes over what is `expected`, or over anything; else leaves nothing there. Says whether it was written.
+    pub(super) fn put(
+        &mut self,
+        key: &str,
+        expected: Option<&[u8]>,
+        (bytes, life, tags): (Vec<u8>, Duration, &[String]),
+    ) -> bool {
+        let holds = expected.is_none_or(|expected| self.holds(key, expected));
+        if holds {
+            tags.iter().for_each(|tag| self.keep_tag(tag, life));
+            self.write(key, bytes, life);
+        } else {
+            self.remove(key);
+        }
+        holds
+    }
+
     pub(super) fn claim(&mut self, key: &str, lease: &[u8], life: Duration) -> Option<Vec<u8>> {
         let found = self.find(key);
         if found.is_none() {
