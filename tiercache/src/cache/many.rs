@@ -4,7 +4,7 @@ mod load;
 mod parts;
 mod read;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -147,9 +147,9 @@ impl Cache {
     }
 
     /// The stamps of the puts' groups: a batch has few of them.
-    async fn stamps_of<T: Cacheable>(&self, guard: &Guard, puts: &[Put<'_, T>]) -> Result<HashMap<Stamps, Vec<u64>>> {
+    async fn stamps_of<T: Cacheable>(&self, guard: &Guard, puts: &[Put<'_, T>]) -> Result<BTreeMap<Stamps, Vec<u64>>> {
         let life = puts.iter().map(|put| put.request.terms.longest()).max().unwrap_or_default();
-        let groups: HashSet<Stamps> = puts.iter().map(|put| put.request.stamps()).collect();
+        let groups: BTreeSet<Stamps> = puts.iter().map(|put| put.request.stamps()).collect();
         let made = groups.iter().map(|stamps| guard.stamp(stamps.clone(), life));
         let made = try_join_all(made.collect::<Vec<_>>()).await?;
         Ok(groups.into_iter().zip(made).collect())
@@ -197,7 +197,7 @@ impl<T: Cacheable> Put<'_, T> {
     }
 
     /// What L2 is given of it, and memory.
-    fn seal(&self, stamps: &HashMap<Stamps, Vec<u64>>) -> Result<(Sent, Arc<AnyEntry>)> {
+    fn seal(&self, stamps: &BTreeMap<Stamps, Vec<u64>>) -> Result<(Sent, Arc<AnyEntry>)> {
         let Self { request, begun, value } = self;
         let (key, groups) = (request.l2_key(), request.stamps());
         let stamped = request.region.groups.stamped(request.tags.hashes(), &stamps[&groups]);

@@ -72,6 +72,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::flight::Flights;
 use crate::guard::{Guard, Io};
 use crate::key::Digest;
+#[cfg(all(test, feature = "test-util"))]
+use crate::key::Key;
 use crate::l1::TagTable;
 use crate::stats::{Stats, Tally};
 
@@ -191,10 +193,10 @@ impl Cache {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Whether L2 is left alone, as it has failed.
+    /// Whether L2 is left alone, as it has failed, or could not be told that what it holds of `key` is invalid.
     #[cfg(all(test, feature = "test-util"))]
-    pub(crate) fn is_cut_off(&self) -> bool {
-        self.inner.l2.as_ref().is_some_and(Guard::is_open)
+    pub(crate) fn is_cut_off(&self, key: &Key) -> bool {
+        self.inner.l2.as_ref().is_some_and(|guard| self.request(key, &Policy::new()).is_cut_off(guard))
     }
 
     /// The region of `spec`.

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::cache::{Cache, Policy, WriteMode};
 
-use super::history::{INNER, OUTER, ROWS, Seen, Time};
+use super::history::{INNER, OUTER, ROWS, Reading, Seen, Time};
 use super::plan::{happens, up_to};
 use super::world::World;
 
@@ -24,6 +24,8 @@ pub(super) struct Client {
 
 /// Reads between two writes, about.
 const READS: u8 = 5;
+/// Of so many reads one is of several keys.
+const BATCHES: u8 = 5;
 /// How often somebody goes away in the midst of what was begun.
 const IMPATIENT: u8 = 16;
 
@@ -35,6 +37,8 @@ impl Client {
             // Whoever goes away was promised nothing.
             let _ = if fastrand::u8(..=READS) == 0 {
                 timeout(patience, self.write()).await
+            } else if fastrand::u8(..BATCHES) == 0 {
+                timeout(patience, self.read_many()).await
             } else {
                 timeout(patience, self.read(self.hot())).await
             };
@@ -42,16 +46,27 @@ impl Client {
     }
 
     async fn read(&self, key: usize) {
-        let begun = self.world.history().begin_read(self.world.now(), self.number, self.started, key);
-        let cut_at_begin = self.cache.is_cut_off();
+        let (begun, was_cut) = (self.begin_read(key), self.is_cut_off(key));
         let seen = if key == OUTER { self.outer().await } else { self.cached(key).await };
+        self.end_read(begun, seen, was_cut);
+    }
+
+    pub(super) fn begin_read(&self, key: usize) -> Reading {
+        self.world.history().begin_read(self.world.now(), self.number, self.started, key)
+    }
+
+    pub(super) fn end_read(&self, begun: Reading, seen: Seen, was_cut: bool) {
         let failed = self.world.slot(self.slot).failed.is_some_and(|failed| failed >= begun.at);
-        let cut = failed || cut_at_begin || self.cache.is_cut_off();
+        let cut = failed || was_cut || self.is_cut_off(begun.key);
         self.world.history().end_read(self.world.now(), begun, seen, cut);
         self.world.end_if_broken();
     }
 
-    async fn cached(&self, key: usize) -> Seen {
+    pub(super) fn is_cut_off(&self, key: usize) -> bool {
+        self.cache.is_cut_off(&self.world.keys[key])
+    }
+
+    pub(super) async fn cached(&self, key: usize) -> Seen {
         let load = || async {
             self.note("runs the body", key);
             (number(key), self.row(key).await, 0)

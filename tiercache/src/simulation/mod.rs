@@ -8,9 +8,11 @@
 //! one, with its trace. `SIMULATION_SMALLER` is how often a smaller run is tried when a promise is broken.
 
 mod adversary;
+mod batches;
 mod client;
 mod history;
 mod network;
+mod news;
 mod plan;
 mod storer;
 mod world;

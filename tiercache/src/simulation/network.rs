@@ -4,18 +4,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::memory::Memory;
-use crate::store::{Commit, Committed, Hear, Joined, Op, Page, Reading, Shared, Stamps, Store, Tell};
+use crate::store::{Commit, Committed, Hear, Joined, Op, Page, Reading, Sent, Shared, Stamps, Store, Tell, Wanted};
 
 use super::plan::{L2_DEADLINE, LONGEST_TRIP, happens, up_to};
 use super::world::World;
-
-/// Between a removal and the news of it, in a cluster.
-const LONGEST_GAP: u64 = 70;
 
 /// The server as one instance sees it.
 pub(super) struct Network {
@@ -159,6 +157,30 @@ impl Store for Network {
         })
     }
 
+    /// A server reads a pipeline at once; in a cluster each key is read by itself.
+    fn read_many<'a>(&'a self, wanted: &'a [Wanted]) -> Op<'a, Vec<Result<Reading>>> {
+        if self.world.plan.split {
+            let reads = join_all(wanted.iter().map(|one| self.read(&one.key, &one.stamps)).collect::<Vec<_>>());
+            return Box::pin(async move { Ok(reads.await) });
+        }
+        let wanted = wanted.to_vec();
+        self.call(READ, None, |server| async move { server.read_many(&wanted).await })
+    }
+
+    fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
+        let world = Arc::clone(&self.world);
+        self.call(SWAP, None, move |server| async move {
+            for Sent { key, bytes, is_lease, life, tags } in sent {
+                server.put(&Commit { key, expected: None, bytes, is_lease, life, tags, tell: tell.clone() });
+                if world.plan.split {
+                    sleep(up_to(LONGEST_TRIP)).await;
+                }
+            }
+            world.gap().await;
+            world.tell(&server, &tell).await.map(Some)
+        })
+    }
+
     fn extend<'a>(&'a self, key: &'a str, expected: &'a [u8], life: Duration) -> Op<'a, bool> {
         let (key, expected, what) = (key.to_owned(), expected.to_vec(), "renews the lease");
         self.call(what, self.number(&key), move |server| async move { server.extend(&key, &expected, life).await })
@@ -265,40 +287,5 @@ impl Shared for Network {
             }
             Ok(())
         })
-    }
-}
-
-impl World {
-    /// In a cluster the log is on another node than the keys.
-    async fn gap(&self) {
-        if self.plan.split {
-            sleep(up_to(LONGEST_GAP)).await;
-        }
-    }
-
-    /// The second half of a removal or a commit. Gives the place in the log.
-    async fn tell(&self, server: &Memory, tell: &Tell) -> Result<String> {
-        let place = server.append(&tell.log, tell.message.clone()).await?;
-        self.publish(&tell.channel, &tell.message);
-        Ok(place)
-    }
-
-    /// To each subscriber by itself: in any order, or not at all.
-    fn publish(&self, channel: &str, message: &[u8]) {
-        for slot in 0..self.slots() {
-            let cut = self.now() < self.slot(slot).cut_until;
-            if let Some((joined, inbox)) = self.slot(slot).inbox.clone()
-                && joined == channel
-                && !cut
-                && !happens(self.plan.unheard)
-            {
-                let message = message.to_vec();
-                tokio::spawn(async move {
-                    sleep(up_to(LONGEST_TRIP)).await;
-                    // Who listened may be gone.
-                    let _ = inbox.send(message);
-                });
-            }
-        }
     }
 }

@@ -64,7 +64,7 @@ impl Client {
     }
 
     /// After a store: what was not acknowledged is invalidated, and the outer value after the inner one.
-    async fn conclude(&self, key: usize, version: u32, is_stored: bool) {
+    pub(super) async fn conclude(&self, key: usize, version: u32, is_stored: bool) {
         if !is_stored && !self.acknowledged(Target::Keys(&[key])).await {
             return;
         }
@@ -83,7 +83,7 @@ impl Client {
     }
 }
 
-fn value(key: usize, version: u32) -> Seen {
+pub(super) fn value(key: usize, version: u32) -> Seen {
     (number(key), version, 0)
 }
 

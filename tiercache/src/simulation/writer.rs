@@ -34,24 +34,26 @@ impl Client {
     }
 
     async fn write_one(&self) {
-        let key = match self.own() {
-            Some(own) if fastrand::bool() => own,
-            _ => self.hot(),
-        };
+        let own = self.own();
+        let key = if own.is_empty() || fastrand::bool() { self.hot() } else { own[fastrand::usize(..own.len())] };
         match fastrand::u8(..4) {
             0 if key != OUTER && self.may_write(key) => self.write_with_token(key).await,
             1 if key != OUTER && self.may_write(key) => self.update(key).await,
-            2.. if self.own().is_some() && self.world.plan.has_single_writer(key) => self.set(key).await,
-            _ => self.write_and_invalidate(key).await,
+            2 if self.is_own(key) => self.set(key).await,
+            3 if self.is_own(key) => self.set_many(&self.own()).await,
+            3 => self.write_and_invalidate(self.some()).await,
+            _ => self.write_and_invalidate(vec![key]).await,
         }
     }
 
     /// The inner row's value is part of the outer one's: both are invalidated together.
-    async fn write_and_invalidate(&self, key: usize) {
-        self.commit([key]);
-        let keys = if key == INNER { vec![INNER, OUTER] } else { vec![key] };
+    async fn write_and_invalidate(&self, mut keys: Vec<usize>) {
+        self.commit(keys.iter().copied());
         let rows = self.rows();
-        let rows = if key == INNER { rows } else { [0, rows[1], rows[2], rows[3]] };
+        let rows = if keys.contains(&INNER) { rows } else { [0, rows[1], rows[2], rows[3]] };
+        if keys.contains(&INNER) && !keys.contains(&OUTER) {
+            keys.push(OUTER);
+        }
         if self.acknowledged(Target::Keys(&keys)).await {
             self.promise(keys, rows);
         }
@@ -109,10 +111,13 @@ impl Client {
         self.is_single_writer || !self.world.plan.has_single_writer(key)
     }
 
-    /// One of the keys whose rows this client alone writes.
-    fn own(&self) -> Option<usize> {
-        let own: Vec<usize> = (0..ROWS).filter(|key| self.world.plan.has_single_writer(*key)).collect();
-        (self.is_single_writer && !own.is_empty()).then(|| own[fastrand::usize(..own.len())])
+    /// The keys whose rows this client alone writes.
+    fn own(&self) -> Vec<usize> {
+        (0..ROWS).filter(|key| self.is_own(*key)).collect()
+    }
+
+    fn is_own(&self, key: usize) -> bool {
+        self.is_single_writer && self.world.plan.has_single_writer(key)
     }
 
     fn rows(&self) -> [u32; ROWS] {

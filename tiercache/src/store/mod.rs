@@ -78,7 +78,7 @@ pub(crate) struct Page {
 }
 
 /// Where the stamps of some groups are. Cheap to clone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Stamps {
     /// The hash of the namespace and its prefixes.
     pub(crate) hash: Arc<str>,
