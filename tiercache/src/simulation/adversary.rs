@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::history::ROWS;
+use super::history::{ROWS, Time};
 use super::plan::{MAX_STALENESS, up_to};
 use super::world::{NAMESPACE, Slot, World};
 
@@ -52,17 +52,23 @@ fn pause(world: &Arc<World>, slot: usize) {
     let Some((process, number)) = world.slot(slot).process() else { return };
     let time = if fastrand::bool() { up_to(200) } else { up_to(2 * MAX_STALENESS.as_secs() * 1_000) };
     world.note(number, "stands still", None);
+    world.slot(slot).well_since = Time::MAX;
     process.pause();
     let world = Arc::clone(world);
     tokio::spawn(async move {
         sleep(time).await;
         world.note(number, "goes on", None);
         process.resume();
+        let now = world.now();
+        let mut slot = world.slot(slot);
+        if slot.number == number {
+            slot.well_since = now;
+        }
     });
 }
 
 /// A process ends in the midst of what it does, and another one takes its place.
-fn crash(world: &Arc<World>, slot: usize) {
+pub(super) fn crash(world: &Arc<World>, slot: usize) {
     let Some((process, number)) = world.slot(slot).process() else { return };
     world.note(number, "crashes", None);
     *world.slot(slot) = Slot::default();

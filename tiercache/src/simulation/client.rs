@@ -1,6 +1,7 @@
 //! A task of an instance that reads and writes.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
@@ -11,12 +12,13 @@ use super::history::{INNER, OUTER, ROWS, Reading, Seen, Time};
 use super::plan::{happens, up_to};
 use super::world::World;
 
-#[derive(Clone)]
 pub(super) struct Client {
     pub(super) world: Arc<World>,
     pub(super) slot: usize,
     pub(super) number: u32,
     pub(super) started: Time,
+    /// When its write under way began.
+    pub(super) write_begun: AtomicU64,
     /// Whether it is the one writer of the rows that have one.
     pub(super) is_single_writer: bool,
     pub(super) cache: Cache,
@@ -58,6 +60,7 @@ impl Client {
     pub(super) fn end_read(&self, begun: Reading, seen: Seen, was_cut: bool) {
         let failed = self.world.slot(self.slot).failed.is_some_and(|failed| failed >= begun.at);
         let cut = failed || was_cut || self.is_cut_off(begun.key);
+        self.world.settle();
         self.world.history().end_read(self.world.now(), begun, seen, cut);
         self.world.end_if_broken();
     }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::plan::{DEGRADED_L1_TTL, LONGEST_TRIP, MAX_STALENESS, Plan};
+use super::promise::{Promise, Rollback, Well};
 
 /// The rows of the database, one for each key. The last one's value is made of the first one's too, by a nested cached function.
 pub(super) const ROWS: usize = 4;
@@ -31,15 +32,6 @@ struct Event {
     versions: (u32, u32),
 }
 
-/// An acknowledged invalidation.
-#[derive(Clone, Copy, Debug)]
-struct Promise {
-    key: usize,
-    versions: (u32, u32),
-    by: u32,
-    at: Time,
-}
-
 /// A read under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
@@ -58,6 +50,8 @@ pub(super) struct History {
     rows: [u32; ROWS],
     events: Vec<Event>,
     promises: Vec<Promise>,
+    /// The last one.
+    rollback: Option<Rollback>,
     /// Keys and versions of values that may be stored at any time.
     late: HashSet<(usize, u32)>,
     pub(super) reads: u64,
@@ -73,6 +67,7 @@ impl History {
             rows: [1; ROWS],
             events: Vec::new(),
             promises: Vec::new(),
+            rollback: None,
             late: HashSet::new(),
             reads: 0,
             violation: None,
@@ -109,9 +104,28 @@ impl History {
         self.late.remove(&(key, version));
     }
 
-    pub(super) fn acknowledged(&mut self, at: Time, process: u32, key: usize, versions: (u32, u32)) {
-        self.promises.push(Promise { key, versions, by: process, at });
+    /// What is promised of a key by a write that began at the first of these times, and was acknowledged at the second.
+    pub(super) fn acknowledged(
+        &mut self,
+        (begun, at): (Time, Time),
+        process: u32,
+        (key, versions): (usize, (u32, u32)),
+    ) {
+        self.promises.push(Promise::new((key, versions), process, (begun, at), self.rollback));
         self.note_versions(at, process, "has invalidated", Some(key), versions);
+    }
+
+    pub(super) fn roll_back(&mut self, rollback: Rollback, processes: &[Well]) {
+        self.settle(rollback.at, processes);
+        self.promises.iter_mut().for_each(|promise| promise.roll_back(rollback, processes));
+        self.rollback = Some(rollback);
+    }
+
+    /// Promises in doubt that must have been redone by now hold again.
+    pub(super) fn settle(&mut self, now: Time, processes: &[Well]) {
+        if self.rollback.is_some() {
+            self.promises.iter_mut().for_each(|promise| promise.settle(now, processes));
+        }
     }
 
     pub(super) fn begin_read(&mut self, at: Time, process: u32, started: Time, key: usize) -> Reading {
@@ -129,7 +143,7 @@ impl History {
         let due = self.promises[..reading.promises].iter().find(|promise| {
             promise.key == reading.key && self.breaks(promise, seen) && self.is_due(promise, &reading, cut)
         });
-        if let Some(promise) = due.copied() {
+        if let Some(promise) = due.cloned() {
             let text = format!(
                 "process {} reads {:?} at {} ms, though {} had invalidated what is older than {:?} by {} ms",
                 reading.process,
@@ -145,7 +159,8 @@ impl History {
 
     /// Judges what L2 holds and everyone would accept.
     pub(super) fn held_in_l2(&mut self, key: usize, seen: Seen) {
-        let older = self.promises.iter().find(|promise| promise.key == key && self.breaks(promise, seen));
+        let breaks = |promise: &&Promise| promise.key == key && !promise.is_in_doubt() && self.breaks(promise, seen);
+        let older = self.promises.iter().find(breaks);
         if let Some(promise) = older {
             let text = format!(
                 "L2 holds {:?}, though {} had invalidated what is older than {:?} by {} ms",
@@ -167,7 +182,7 @@ impl History {
             () if self.plan.calm && settled => LONGEST_TRIP + 1,
             () => millis(MAX_STALENESS),
         };
-        promise.at + bound <= reading.at
+        promise.at + bound <= reading.at && !promise.is_in_doubt()
     }
 
     /// Whether what was seen is older than was promised, and not because it has come late.

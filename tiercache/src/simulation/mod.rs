@@ -2,7 +2,9 @@
 //!
 //! One thread and one runtime run all instances, so that a seed repeats its run exactly. Between the instances and what they share
 //! is a network that delays, reorders and loses ([`network`]); around them somebody who pauses and kills processes, cuts lines and
-//! empties the server ([`adversary`]); at every read it is checked that what an invalidation has promised is kept ([`history`]).
+//! empties the server ([`adversary`]), or has it go on from an older state ([`rollback`]). Tasks of the instances read, invalidate and store,
+//! one value or several ([`client`], [`writer`], [`storer`], [`batches`]); at every read it is checked that what was promised is kept
+//! ([`history`], [`promise`]).
 //!
 //! `cargo xtask simulate` runs thousands of seeds, with `SIMULATION_SEEDS=100000` as many as asked for, and with `SIMULATION_SEED=17`
 //! one, with its trace. `SIMULATION_SMALLER` is how often a smaller run is tried when a promise is broken.
@@ -14,6 +16,8 @@ mod history;
 mod network;
 mod news;
 mod plan;
+mod promise;
+mod rollback;
 mod storer;
 mod world;
 mod writer;

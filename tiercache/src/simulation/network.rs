@@ -52,8 +52,12 @@ impl Network {
     {
         Box::pin(async move {
             let fate = self.fate();
-            if fate != Fate::Answered && what == READ {
-                self.world.slot(self.slot).failed = Some(self.world.now());
+            if fate != Fate::Answered {
+                let mut slot = self.world.slot(self.slot);
+                slot.well_since = slot.well_since.max(self.world.now());
+                if what == READ {
+                    slot.failed = Some(self.world.now());
+                }
             }
             let (answer, answered) = oneshot::channel();
             let command = command(self.world.server.clone());
@@ -82,6 +86,18 @@ impl Network {
                 let _ = answer.send(result);
             });
             answered.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the connection broke")))
+        })
+    }
+
+    fn remove_and_tell(&self, keys: Vec<String>, stamps: Stamps, tell: Tell) -> Op<'_, String> {
+        let number = keys.first().and_then(|key| self.number(key));
+        let (world, process) = (Arc::clone(&self.world), self.process);
+        self.call("has told of the removal", number, move |server| async move {
+            server.remove(&keys).await?;
+            server.unstamp(&stamps).await?;
+            world.note(process, "has removed", number);
+            world.gap().await;
+            world.tell(&server, &tell).await
         })
     }
 
@@ -148,12 +164,21 @@ impl Store for Network {
     }
 
     fn commit(&self, commit: Commit) -> Op<'_, Committed> {
-        let world = Arc::clone(&self.world);
-        self.call(SWAP, self.number(&commit.key), move |server| async move {
+        let (world, successions) = (Arc::clone(&self.world), Shared::successions(self));
+        let (keys, tell) = ([commit.key.to_string()], commit.tell.clone());
+        let committed = self.call(SWAP, self.number(&commit.key), move |server| async move {
             let stored = server.put(&commit);
             world.gap().await;
             let place = world.tell(&server, &commit.tell).await?;
             Ok(Committed { stored, place: Some(place) })
+        });
+        Box::pin(async move {
+            let committed = committed.await?;
+            if Shared::successions(self) == successions {
+                return Ok(committed);
+            }
+            let place = Shared::invalidate(self, &keys, &Stamps::default(), &tell).await?;
+            Ok(Committed { stored: false, place: Some(place) })
         })
     }
 
@@ -168,8 +193,9 @@ impl Store for Network {
     }
 
     fn write_many(&self, sent: Vec<Sent>, tell: Tell) -> Op<'_, Option<String>> {
-        let world = Arc::clone(&self.world);
-        self.call(SWAP, None, move |server| async move {
+        let (world, successions) = (Arc::clone(&self.world), Shared::successions(self));
+        let (keys, news) = (sent.iter().map(|one| one.key.to_string()).collect::<Vec<_>>(), tell.clone());
+        let written = self.call(SWAP, None, move |server| async move {
             for Sent { key, bytes, is_lease, life, tags } in sent {
                 server.put(&Commit { key, expected: None, bytes, is_lease, life, tags, tell: tell.clone() });
                 if world.plan.split {
@@ -178,6 +204,13 @@ impl Store for Network {
             }
             world.gap().await;
             world.tell(&server, &tell).await.map(Some)
+        });
+        Box::pin(async move {
+            let place = written.await?;
+            if Shared::successions(self) == successions {
+                return Ok(place);
+            }
+            Shared::invalidate(self, &keys, &Stamps::default(), &news).await.map(Some)
         })
     }
 
@@ -234,18 +267,21 @@ impl Store for Network {
 }
 
 impl Shared for Network {
+    /// Once more, if a server of the cluster was replaced meanwhile: it may have lost what it had acknowledged.
     fn invalidate<'a>(&'a self, keys: &'a [String], stamps: &'a Stamps, tell: &'a Tell) -> Op<'a, String> {
-        let number = keys.first().and_then(|key| self.number(key));
-        let (keys, stamps) = (keys.to_vec(), stamps.clone());
-        let tell = tell.clone();
-        let (world, process) = (Arc::clone(&self.world), self.process);
-        self.call("has told of the removal", number, move |server| async move {
-            server.remove(&keys).await?;
-            server.unstamp(&stamps).await?;
-            world.note(process, "has removed", number);
-            world.gap().await;
-            world.tell(&server, &tell).await
+        Box::pin(async move {
+            loop {
+                let successions = self.successions();
+                let place = self.remove_and_tell(keys.to_vec(), stamps.clone(), tell.clone()).await?;
+                if self.successions() == successions {
+                    return Ok(place);
+                }
+            }
         })
+    }
+
+    fn successions(&self) -> u64 {
+        self.world.successions(self.process)
     }
 
     fn append<'a>(&'a self, log: &'a str, message: Vec<u8>) -> Op<'a, String> {

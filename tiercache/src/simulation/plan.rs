@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub(super) behind: u8,
     /// The keys of which one task alone writes the rows, and stores the values: a bit for each.
     pub(super) single: u8,
+    /// The server goes on from an older state now and then.
+    pub(super) rollbacks: bool,
 }
 
 /// Sizes that a broken promise is looked for again in: instances, clients of each.
@@ -48,7 +50,10 @@ impl Plan {
     pub(super) fn of(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let calm = random.u8(..) < 40;
-        let mut chance = |chances: &[u8]| if calm { 0 } else { chances[random.usize(..chances.len())] };
+        // Half of the rollbacks come with little else, so that what redoes what they undo is judged soon.
+        let rollbacks = !calm && random.u8(..) < 64;
+        let quiet = rollbacks && random.bool();
+        let mut chance = |chances: &[u8]| if calm || quiet { 0 } else { chances[random.usize(..chances.len())] };
         let (unanswered, late, refused) = (chance(&[0, 0, 4, 16]), chance(&[0, 4, 16]), chance(&[0, 0, 2, 8]));
         let unheard = chance(&[0, 80, 255]);
         Self {
@@ -62,10 +67,11 @@ impl Plan {
             refused,
             unheard,
             split: random.bool(),
-            peace: Duration::from_millis(random.u64(200..1_500)),
+            peace: Duration::from_millis(random.u64(200..1_500)) * if quiet { 6 } else { 1 },
             hesitation: [0, 40, 100][random.usize(..3)],
             behind: random.u8(..),
             single: random.u8(..) & random.u8(..) & !(1 << OUTER),
+            rollbacks,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -19,9 +20,12 @@ use crate::store::memory::Memory;
 use super::history::{History, ROWS, Seen, Time};
 use super::network::Network;
 use super::plan::{DEGRADED_L1_TTL, L2_DEADLINE, MAX_STALENESS, Plan};
-use super::{adversary, client};
+use super::promise::Well;
+use super::{adversary, client, rollback};
 
 pub(super) const NAMESPACE: &str = "simulation";
+/// How long it takes to find out that a server of the cluster was replaced, in milliseconds.
+const LONGEST_SEARCH: Time = 300;
 /// The prefix of each key. Invalidating `b` covers the third.
 pub(super) const PREFIXES: [&str; ROWS] = ["a", "a", "b:x", "outer"];
 
@@ -37,6 +41,10 @@ pub(super) struct World {
     slots: Vec<Mutex<Slot>>,
     ended: Notify,
     processes: std::sync::atomic::AtomicU32,
+    /// Until then nobody writes.
+    pub(super) quiet_until: AtomicU64,
+    /// When a server of the cluster gave its place to one that had less.
+    successions: Mutex<Vec<Time>>,
 }
 
 /// The place of an instance, which one process after another fills.
@@ -50,6 +58,8 @@ pub(super) struct Slot {
     pub(super) cut_until: Time,
     /// When a read of L2 failed last.
     pub(super) failed: Option<Time>,
+    /// Since when nothing has gone wrong here.
+    pub(super) well_since: Time,
 }
 
 impl Slot {
@@ -74,6 +84,8 @@ impl World {
             slots: (0..plan.instances).map(|_| Mutex::default()).collect(),
             ended: Notify::new(),
             processes: 1.into(),
+            quiet_until: 0.into(),
+            successions: Mutex::default(),
         });
         let server = world.server.clone();
         let inspector = Process::new(0).spawn(async move { build(server.into(), L1::disabled()).await });
@@ -90,6 +102,9 @@ impl World {
         if !self.plan.calm {
             tokio::spawn(adversary::strike(Arc::clone(self)));
         }
+        if self.plan.rollbacks {
+            tokio::spawn(rollback::strike(Arc::clone(self)));
+        }
         // The end of the time is a good end.
         let _ = tokio::time::timeout(self.plan.span, self.ended.notified()).await;
     }
@@ -98,7 +113,8 @@ impl World {
     pub(super) fn start(self: &Arc<Self>, slot: usize) {
         let process = Process::new(self.plan.hesitation);
         let number = self.processes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        *self.slot(slot) = Slot { process: Some(Arc::clone(&process)), number, ..Slot::default() };
+        *self.slot(slot) =
+            Slot { process: Some(Arc::clone(&process)), number, well_since: self.now(), ..Slot::default() };
         self.note(number, "starts", None);
         let (world, within) = (Arc::clone(self), Arc::clone(&process));
         process.spawn(async move {
@@ -111,6 +127,7 @@ impl World {
                     slot,
                     number,
                     started: world.now(),
+                    write_begun: AtomicU64::default(),
                     is_single_writer: (slot, client) == (0, 0),
                     cache: cache.clone(),
                 };
@@ -149,6 +166,7 @@ impl World {
 
     /// Judges what L2 holds now, and ends the run if a promise was broken, here or by a read.
     pub(super) fn inspect(&self) {
+        self.settle();
         let inspector = self.inspector.get().expect("it was built before all others");
         for (number, key) in self.keys.iter().enumerate() {
             if let Some(seen) = at_once(inspector.get::<Seen>(key)) {
@@ -156,6 +174,31 @@ impl World {
             }
         }
         self.end_if_broken();
+    }
+
+    pub(super) fn settle(&self) {
+        let processes = self.processes();
+        self.history().settle(self.now(), &processes);
+    }
+
+    /// The processes that there are.
+    pub(super) fn processes(&self) -> Vec<Well> {
+        let well = |slot: usize| {
+            let slot = self.slot(slot);
+            slot.process.is_some().then_some((slot.number, slot.well_since.max(slot.cut_until)))
+        };
+        (0..self.slots()).filter_map(well).collect()
+    }
+
+    pub(super) fn succeed(&self) {
+        self.successions.lock().unwrap_or_else(PoisonError::into_inner).push(self.now());
+    }
+
+    /// How many successions a process knows of: each hears of them after a while.
+    pub(super) fn successions(&self, process: u32) -> u64 {
+        let lag = u64::from(process) * 97 % LONGEST_SEARCH;
+        let successions = self.successions.lock().unwrap_or_else(PoisonError::into_inner);
+        successions.iter().filter(|at| **at + lag <= self.now()).count() as u64
     }
 
     pub(super) fn end_if_broken(&self) {

@@ -1,5 +1,7 @@
 //! Writers: they write rows, and then invalidate what was cached of them. Those that store the new value are in `storer`.
 
+use std::sync::atomic::Ordering;
+
 use crate::key::Key;
 
 use super::client::Client;
@@ -19,6 +21,11 @@ const TRIES: usize = 3;
 
 impl Client {
     pub(super) async fn write(&self) {
+        let now = self.world.now();
+        if now < self.world.quiet_until.load(Ordering::Relaxed) {
+            return;
+        }
+        self.write_begun.store(now, Ordering::Relaxed);
         match fastrand::u8(..100) {
             0..65 => self.write_one().await,
             65..75 => self.write_prefix("a").await,
@@ -129,7 +136,8 @@ impl Client {
     pub(super) fn promise(&self, keys: impl IntoIterator<Item = usize>, rows: [u32; ROWS]) {
         for key in keys {
             let versions = (rows[key], if key == OUTER { rows[INNER] } else { 0 });
-            self.world.history().acknowledged(self.world.now(), self.number, key, versions);
+            let times = (self.write_begun.load(Ordering::Relaxed), self.world.now());
+            self.world.history().acknowledged(times, self.number, (key, versions));
         }
         self.world.inspect();
     }

@@ -24,12 +24,14 @@ const fn simulated(rule: &'static str, file: &'static str, find: &'static str, r
     Mutation { rule, file, find, replace, caught_by: Check::Simulation }
 }
 
+const COMMIT: &str = "tiercache/src/cache/commit.rs";
 const FENCE: &str = "tiercache/src/coherence/fence.rs";
 const FRESHNESS: &str = "tiercache/src/cache/freshness.rs";
 const INVALIDATE: &str = "tiercache/src/cache/invalidate.rs";
 const LEASE: &str = "tiercache/src/coherence/lease.rs";
 const READ: &str = "tiercache/src/cache/read.rs";
 const RESTARTS: &str = "tiercache/src/store/redis/cluster/restarts.rs";
+const UPDATE: &str = "tiercache/src/private/writes/update.rs";
 const WATCH: &str = "tiercache/src/coherence/watch.rs";
 const WRITE: &str = "tiercache/src/cache/write.rs";
 
@@ -193,6 +195,85 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         INVALIDATE,
         "self.regions.move_generations(covered);",
         "let _ = covered;",
+    ),
+    simulated(
+        "A value is committed over its token only",
+        LEASE,
+        "let (key, expected) = (Arc::clone(&self.key), Some(Arc::clone(&self.expected)));",
+        "let (key, expected) = (Arc::clone(&self.key), Option::<Arc<[u8]>>::None);",
+    ),
+    simulated(
+        "The lease of a value that is committed behind is put over its token only",
+        LEASE,
+        "Self::put(&self.guard, &self.key, Some(Arc::clone(&self.expected)), tell).await",
+        "Self::put(&self.guard, &self.key, None, tell).await",
+    ),
+    simulated(
+        "What is queued is stored over its lease only",
+        LEASE,
+        "let (key, expected) = (Arc::clone(&lease.key), Arc::clone(&lease.expected));",
+        "let (key, expected) = (Arc::clone(&lease.key), Arc::from(&lease.expected[..2]));",
+    ),
+    simulated(
+        "A token is taken before the write",
+        UPDATE,
+        "self.write = Box::pin(self.entry.begin_write()).await.ok();
+        self.others.known.arm();
+        let output = body.await;",
+        "self.others.known.arm();
+        let output = body.await;
+        self.write = Box::pin(self.entry.begin_write()).await.ok();",
+    ),
+    simulated(
+        "A commit that finds its token lost makes this process forget",
+        COMMIT,
+        "if !stored {
+            self.forget();",
+        "if !stored {
+            self.is_open = false;",
+    ),
+    simulated(
+        "A commit that fails invalidates",
+        COMMIT,
+        "timed(&self.request, write).await else {
+            return self.invalidate().await;",
+        "timed(&self.request, write).await else {
+            self.forget();
+            return Ok(());",
+    ),
+    simulated(
+        "A committed value is kept in memory only if nothing newer came",
+        COMMIT,
+        "if holds { l1.insert(*digest, Arc::clone(&entry)) }",
+        "if holds || true { l1.insert(*digest, Arc::clone(&entry)) }",
+    ),
+    simulated(
+        "What may be computed from an updated value is invalidated after it",
+        UPDATE,
+        "Some(committing) => Either::Left(committing.then(begin)),",
+        "Some(committing) => {
+                let begun = begin(true);
+                Either::Left(committing.then(|_| begun))
+            }",
+    ),
+    simulated(
+        "A batch takes its places at the fence before it reads L2",
+        "tiercache/src/cache/many/parts.rs",
+        "let fetched = fetch_many(&asked).await.into_iter().zip(begun);",
+        "let (_, fetched) = (begun, fetch_many(&asked).await);
+        let fetched = fetched.into_iter().zip(asked.iter().map(|request| request.begin()));",
+    ),
+    simulated(
+        "A read of many takes its places at the fence before it reads L2",
+        "tiercache/src/cache/many.rs",
+        "promote(request, begun, stored, life);",
+        "let _ = begun;\n                promote(request, request.begin(), stored, life);",
+    ),
+    simulated(
+        "Inside a batch's load only what is proved later than its begin is used",
+        "tiercache/src/cache/many/load.rs",
+        "inside(Proof::now(), pin!(body))",
+        "inside(Proof::from_nanos(0), pin!(body))",
     ),
     Mutation {
         rule: "Redis removes first: that passes when it is out of memory",

@@ -9,7 +9,7 @@ use crate::time::now;
 /// How many keys a page of a scan looks at.
 const PAGE_KEYS: usize = 512;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct State {
     pub(super) entries: HashMap<String, Entry>,
     /// Keys in the order in which they came: a cursor is a place in it, and stays one while keys come and go.
@@ -20,6 +20,7 @@ pub(super) struct State {
     pub(super) next: u64,
 }
 
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) bytes: Vec<u8>,
     /// `None` is for ever.
