@@ -42,7 +42,12 @@ impl Client {
             } else if fastrand::u8(..BATCHES) == 0 {
                 timeout(patience, self.read_many()).await
             } else {
-                timeout(patience, self.read(self.hot())).await
+                // What is made of the hottest key is hot with it.
+                let key = match self.hot() {
+                    INNER if fastrand::bool() => OUTER,
+                    hot => hot,
+                };
+                timeout(patience, self.read(key)).await
             };
         }
     }

@@ -44,6 +44,7 @@ impl Client {
         let own = self.own();
         let key = if own.is_empty() || fastrand::bool() { self.hot() } else { own[fastrand::usize(..own.len())] };
         match fastrand::u8(..4) {
+            1 | 2 if key == INNER && self.may_write(key) && !self.is_own(key) => self.update(key).await,
             0 if key != OUTER && self.may_write(key) => self.write_with_token(key).await,
             1 if key != OUTER && self.may_write(key) => self.update(key).await,
             2 if self.is_own(key) => self.set(key).await,

@@ -275,6 +275,18 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         "inside(Proof::now(), pin!(body))",
         "inside(Proof::from_nanos(0), pin!(body))",
     ),
+    simulated(
+        "What a server that goes on from an older state has lost is made anew",
+        WATCH,
+        "heed.redo(news).await?;",
+        "let _ = (&heed, news);",
+    ),
+    simulated(
+        "What was acknowledged and is not in the log is found lost",
+        WATCH,
+        "if self.journal.misses(sent) {",
+        "if self.journal.misses(sent) && self.last.is_none() {",
+    ),
     Mutation {
         rule: "Redis removes first: that passes when it is out of memory",
         file: "tiercache/src/store/redis/invalidate.lua",

@@ -86,7 +86,9 @@ impl State {
     ) -> bool {
         let holds = expected.is_none_or(|expected| self.holds(key, expected));
         if holds {
-            tags.iter().for_each(|tag| self.keep_tag(tag, life));
+            for tag in tags {
+                self.keep_tag(tag, life);
+            }
             self.write(key, bytes, life);
         } else {
             self.remove(key);
