@@ -118,8 +118,8 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     simulated(
         "Who joins a load judges its result by its proof",
         READ,
-        "Shared::Value(entry) | Shared::Stale(entry) => self.judge().vouches(entry.proved(), came.latest, came.at),",
-        "Shared::Value(_) | Shared::Stale(_) => came.latest <= came.at || came.at <= came.latest,",
+        "self.judge().vouches(entry.proved(), came.latest, came.at)",
+        "(came.latest <= came.at || came.at <= came.latest)",
     ),
     simulated(
         "Inside a load only what is proved later than its begin is used",
