@@ -161,7 +161,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     simulated(
         "An entry is as fresh as the begin of its load",
         "tiercache/src/cache/request.rs",
-        "proved: begun.proved, tags",
+        "proved: self.proved, tags",
         "proved: Proof::now(), tags",
     ),
     simulated(
