@@ -99,6 +99,8 @@ async fn look(cache: Cache, mut journal: Journal, until: u64) {
     let (mut known, mut was_open, mut begin) = (0, false, nanos());
     while begin < until {
         sleep(LOOK).await;
+        // What befalls while it looks belongs to this time and to the next.
+        let next = nanos();
         let stats = cache.stats();
         let (errors, end) = (stats.l2_errors.values().sum::<u64>(), nanos());
         let is_open = stats.l2.is_open;
@@ -109,10 +111,10 @@ async fn look(cache: Cache, mut journal: Journal, until: u64) {
         if end - begin >= LONG && was_open {
             journal.note(Record::CutOff { begin, end: begin + LATE });
         }
-        if end - begin >= LONG && is_open {
+        if end - begin >= LONG && (was_open || is_open) {
             journal.note(Record::CutOff { begin: end - LATE, end });
         }
-        (known, was_open, begin) = (errors, is_open, end);
+        (known, was_open, begin) = (errors, is_open, next);
     }
     journal.finish();
 }

@@ -16,12 +16,15 @@ use crate::value::print::print;
 
 /// The codec's id and the payload, if `bytes` are an envelope; panics if they are not the only one for their contents.
 pub fn open(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    // Also of what is damaged.
+    let _ = envelope::begin(bytes);
     let (header, payload) = envelope::open(bytes).ok()?;
     let again = envelope::seal(&header, |out| {
         out.extend_from_slice(payload);
         Ok(())
     });
     assert_eq!(again.ok().as_deref(), Some(bytes), "an envelope has one spelling");
+    assert_eq!(envelope::begin(bytes).as_ref(), Some(&header), "its header can be read without the rest");
     Some((header.codec, payload))
 }
 
