@@ -105,7 +105,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
         "let Fill { lease, stamps } = fill;",
         "let Fill { lease, stamps } = fill;
     let groups = &request.region.groups;
-    let Some(l2) = request.l2() else { return (None, false) };
+    let Some(l2) = request.l2() else { return (None, Filled::OrNot) };
     let made = l2.stamp(request.stamps(), request.terms.longest()).await;
     let stamps = made.map_or(stamps, |made| groups.stamped(request.tags.hashes(), &made));",
     ),
