@@ -141,13 +141,12 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(Header, &[u8]), Reject> {
     if reader.take() != Some([FORMAT]) {
         return Err(Reject::Format);
     }
-    let (flags, mut header) = read_header(&mut reader).ok_or(Reject::Format)?;
+    let (flags, header) = read_header(&mut reader).ok_or(Reject::Format)?;
     let (sum, payload) = read_payload(&mut reader).ok_or(Reject::Format)?;
     let before = bytes.len() - payload.len() - 4;
     if checksum(&bytes[..before], payload) != sum {
         return Err(Reject::Checksum);
     }
-    header.absent = flags == ABSENT;
     if flags > ABSENT || (header.absent && !payload.is_empty()) {
         return Err(Reject::Format);
     }
@@ -165,7 +164,7 @@ pub(crate) fn begin(bytes: &[u8]) -> Option<Header> {
 fn read_header(reader: &mut Reader<'_>) -> Option<(u8, Header)> {
     let [flags, codec] = reader.take()?;
     let header = Header {
-        absent: false,
+        absent: flags == ABSENT,
         codec,
         version: u32::from_le_bytes(reader.take()?),
         print: reader.number()?,
